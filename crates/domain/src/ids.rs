@@ -1,0 +1,146 @@
+//! Identifiers, and where new ones and random bytes come from.
+//!
+//! Ids are 63-bit integers in time order, made here and never by a database, so that a write can
+//! be repeated and a store can be distributed. Knows nothing of what they name.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::time::Millis;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl $name {
+            /// The integer itself, as stores keep it.
+            pub const fn get(self) -> i64 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// A company. Every row and every query carries one.
+    TenantId
+}
+id! {
+    /// An application that calls the API (the number behind its public `cli_…` name).
+    AppId
+}
+id! {
+    /// A person, behind any number of aliases.
+    PersonId
+}
+id! {
+    /// A definition of a third-party approval; shown on the wire as `approval_id`.
+    DefinitionId
+}
+id! {
+    /// A third-party instance. Made once per (tenant, app, caller's id) and never changed, through
+    /// purge and return: it is the paging order.
+    InstanceId
+}
+id! {
+    /// A task inside an instance, in the order in which tasks were first accepted.
+    TaskId
+}
+id! {
+    /// A copy (cc) inside an instance.
+    CcId
+}
+
+/// 2020-01-01T00:00:00Z. Later than Unix time so that 42 bits of milliseconds last until 2159.
+const EPOCH_MS: i64 = 1_577_836_800_000;
+/// Room for two million ids in one millisecond.
+const SEQUENCE_BITS: u32 = 21;
+
+/// Makes ids in time order, and random bytes. One per process.
+///
+/// Within a process each id is greater than the one before, whatever the clock does. Across
+/// processes, and after a clock that was set back, the random start inside each millisecond keeps
+/// ids apart; a collision meets a unique key and the write is repeated with a new id.
+#[derive(Debug)]
+pub struct Ids(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    last: i64,
+    rng: ChaCha20Rng,
+}
+
+impl Ids {
+    /// A source with `seed`: 32 random bytes in a server, a constant in a test.
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self(Mutex::new(State { last: 0, rng: ChaCha20Rng::from_seed(seed) }))
+    }
+
+    /// The next id, whose upper bits tell `now`.
+    pub fn next(&self, now: Millis) -> i64 {
+        let mut state = self.state();
+        let ms = (now.0 - EPOCH_MS).clamp(1, (1 << 42) - 1);
+        // Half of the sequence is left above the random start.
+        let start = i64::from(state.rng.next_u32()) & ((1 << (SEQUENCE_BITS - 1)) - 1);
+        let fresh = (ms << SEQUENCE_BITS) | start;
+        state.last = if fresh >> SEQUENCE_BITS > state.last >> SEQUENCE_BITS {
+            fresh
+        } else {
+            state.last + 1
+        };
+        state.last
+    }
+
+    /// `N` random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.state().rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A random UUID (version 4), lower case.
+    pub fn uuid(&self) -> String {
+        uuid::Builder::from_random_bytes(self.random()).into_uuid().to_string()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // Nothing in the critical sections can panic half way, so a poisoned state is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_rise_even_when_the_clock_is_set_back() {
+        let ids = Ids::new([7; 32]);
+        let mut last = 0;
+        for now in [5_000, 5_000, 5_001, 4_000, 5_001, 9_000] {
+            let id = ids.next(Millis(EPOCH_MS + now));
+            assert!(id > last, "{id} after {last} at {now}");
+            last = id;
+        }
+    }
+
+    #[test]
+    fn an_id_tells_its_millisecond() {
+        let id = Ids::new([7; 32]).next(Millis(1_700_000_000_000));
+        assert_eq!((id >> SEQUENCE_BITS) + EPOCH_MS, 1_700_000_000_000);
+    }
+}

@@ -1,0 +1,39 @@
+//! How much of each thing is accepted. The sources are the pages of the Feishu open platform
+//! unless a line says that the figure is this server's own.
+
+/// Most tasks in one sync of an instance (page of `external_instances`).
+pub const TASKS_PER_SYNC: usize = 300;
+/// Most copies in one sync of an instance (same page).
+pub const CCS_PER_SYNC: usize = 200;
+/// Longest caller's own code of a definition, in characters (page of `external_approvals`).
+pub const CODE_CHARS: usize = 128;
+/// Most viewers, and most managers, of a definition (same page).
+pub const VIEWERS: usize = 200;
+/// Shortest key of a name (`@i18n@` and three more; same page).
+pub const NAME_KEY_MIN_CHARS: usize = 9;
+/// All names and values of a form together, in characters (page of `external_instances`).
+pub const FORM_CHARS: usize = 2_048;
+/// Most definition codes in one query of task states (page of `external_tasks`).
+pub const FILTER_CODES: usize = 20;
+/// Most instance ids in one query of task states (same page).
+pub const FILTER_INSTANCES: usize = 20;
+/// Most people in one query of task states. Own figure: keeps a page token under 1,600 characters.
+pub const FILTER_USERS: usize = 100;
+/// Longest id of an instance, task, cc, node or person, in characters. Own figure.
+pub const ID_CHARS: usize = 256;
+/// Longest link, in characters. Own figure, what browsers and proxies carry.
+pub const LINK_CHARS: usize = 8_192;
+/// Longest single text, in characters. Own figure.
+pub const TEXT_CHARS: usize = 8_192;
+/// Most instances in one call of `check`, and most tasks in all of them. Own figures.
+pub const CHECK_INSTANCES: usize = 200;
+/// See [`CHECK_INSTANCES`].
+pub const CHECK_TASKS: usize = 5_000;
+/// Most languages, and most texts a language, in one set of resources. Own figures.
+pub const LOCALES: usize = 50;
+/// See [`LOCALES`].
+pub const TEXTS_PER_LOCALE: usize = 5_000;
+/// Most action buttons that are kept for a task. Own figure; clients show two.
+pub const ACTIONS_PER_TASK: usize = 10;
+/// Most pairs in a form. Own figure; clients show three.
+pub const FORM_PAIRS: usize = 200;

@@ -1,0 +1,266 @@
+//! Tenants, applications and their tokens: who calls, and what they may do.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
+use domain::{AppId, Millis, TenantId};
+use secrecy::{ExposeSecret, SecretString};
+use store::Tx;
+use store::access::{self as rows, App, Tenant};
+
+use crate::keys::{Keyring, Use};
+use crate::token::{self, Claims, LIFETIME_MS, SKEW_MS};
+use crate::{Context, Error, Hub, Result};
+
+/// An app that proved who it is.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// For which tenant it calls.
+    pub tenant: TenantId,
+    /// Which app.
+    pub app: Arc<App>,
+}
+
+impl Caller {
+    /// Whether the app holds at least one of `scopes`; none needed means yes.
+    pub fn may(&self, scopes: &[&str]) -> bool {
+        scopes.is_empty() || self.app.scopes.iter().any(|held| scopes.contains(&held.as_str()))
+    }
+}
+
+/// Why a token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFault {
+    /// Not by this server, too old, or of an app whose secret was reset.
+    Invalid,
+    /// The app is switched off.
+    Disabled,
+}
+
+/// A token with its remaining life.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The token.
+    pub token: SecretString,
+    /// How long it is still accepted, in whole seconds.
+    pub expires_in: i64,
+}
+
+/// Why no token is issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssueFault {
+    /// No app has this id.
+    UnknownApp,
+    /// The secret is not the app's.
+    WrongSecret,
+    /// The app is switched off.
+    Disabled,
+}
+
+/// A token is handed out again while it lives at least half an hour (page of the endpoints).
+const REUSE_MS: i64 = LIFETIME_MS - 1_800_000;
+/// How long an app may be taken from memory: what an operator changes is seen after this at the
+/// latest (at most 2 s is promised).
+const APP_FRESH_MS: i64 = 1_000;
+
+/// Apps as read lately, so that a request needs no read to know its caller.
+#[derive(Default)]
+pub(crate) struct Directory(RwLock<HashMap<AppId, (Arc<App>, Millis)>>);
+
+impl Directory {
+    fn get(&self, id: AppId, now: Millis) -> Option<Arc<App>> {
+        let apps = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let (app, read_at) = apps.get(&id)?;
+        (now.get() - read_at.get() < APP_FRESH_MS).then(|| Arc::clone(app))
+    }
+
+    fn put(&self, app: &Arc<App>, now: Millis) {
+        let mut apps = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        apps.insert(app.id, (Arc::clone(app), now));
+    }
+}
+
+impl Hub {
+    /// Who calls with `token`.
+    pub async fn authenticate(&self, token: &str) -> Result<Result<Caller, TokenFault>> {
+        let context = self.context();
+        let Some(claims) = token::decode(&context.keys, token) else {
+            return Ok(Err(TokenFault::Invalid));
+        };
+        let age = context.now.get() - claims.issued_at.get();
+        if !(-SKEW_MS..LIFETIME_MS).contains(&age) {
+            return Ok(Err(TokenFault::Invalid));
+        }
+        let app = match self.directory.get(claims.app, context.now) {
+            Some(app) => app,
+            None => match self.read(move |tx, _| Ok(rows::app_by_id(tx, claims.app)?)).await? {
+                None => return Ok(Err(TokenFault::Invalid)),
+                Some(app) => {
+                    let app = Arc::new(app);
+                    self.directory.put(&app, context.now);
+                    app
+                }
+            },
+        };
+        Ok(if app.tenant != claims.tenant || app.epoch != i64::from(claims.epoch) {
+            Err(TokenFault::Invalid)
+        } else if app.disabled {
+            Err(TokenFault::Disabled)
+        } else {
+            Ok(Caller { tenant: claims.tenant, app })
+        })
+    }
+
+    /// The current token of an app, for its secret. The same one while half an hour of it is left.
+    pub async fn issue_token(
+        &self,
+        app_key: String,
+        secret: SecretString,
+    ) -> Result<Result<Issued, IssueFault>> {
+        let context = self.context();
+        let (now, keys) = (context.now, Arc::clone(&context.keys));
+        let found = self
+            .read(move |tx, _| {
+                let Some(app) = rows::app_by_key(tx, &app_key)? else { return Ok(None) };
+                let issued_at = rows::token_issued_at(tx, app.tenant, app.id)?;
+                Ok(Some((app, issued_at)))
+            })
+            .await?;
+        let Some((app, issued_at)) = found else { return Ok(Err(IssueFault::UnknownApp)) };
+        if !secret_fits(&keys, &app, &secret) {
+            return Ok(Err(IssueFault::WrongSecret));
+        }
+        if app.disabled {
+            return Ok(Err(IssueFault::Disabled));
+        }
+        let fresh = now.plus(-REUSE_MS)..=now.plus(SKEW_MS);
+        let issued_at = match issued_at.filter(|at| fresh.contains(at)) {
+            Some(at) => at,
+            None => self.renew(app.tenant, app.id).await?,
+        };
+        let epoch = u32::try_from(app.epoch).unwrap_or(u32::MAX);
+        let claims = Claims { app: app.id, tenant: app.tenant, epoch, issued_at };
+        let left = issued_at.plus(LIFETIME_MS).get() - now.get();
+        Ok(Ok(Issued {
+            token: token::encode(&keys, &claims).into(),
+            expires_in: left.min(LIFETIME_MS) / 1_000,
+        }))
+    }
+
+    /// Several callers may find the token too old at once; the row lets one win.
+    async fn renew(&self, tenant: TenantId, app: AppId) -> Result<Millis> {
+        self.write(move |tx, cx| {
+            let fresh = cx.now.plus(-REUSE_MS)..=cx.now.plus(SKEW_MS);
+            rows::token_issue(tx, tenant, app, cx.now, fresh)?;
+            Ok(rows::token_issued_at(tx, tenant, app)?.unwrap_or(cx.now))
+        })
+        .await
+    }
+}
+
+fn secret_mac(keys: &Keyring, app_key: &str, secret: &SecretString) -> [u8; 32] {
+    // The length keeps `ab` + `c` apart from `a` + `bc`.
+    let length = (app_key.len() as u64).to_be_bytes();
+    keys.sign(
+        Use::AppSecret,
+        &[&length, app_key.as_bytes(), secret.expose_secret().as_bytes()],
+    )
+}
+
+fn secret_fits(keys: &Keyring, app: &App, secret: &SecretString) -> bool {
+    let length = (app.key.len() as u64).to_be_bytes();
+    let parts: [&[u8]; 3] = [&length, app.key.as_bytes(), secret.expose_secret().as_bytes()];
+    keys.verify_any(Use::AppSecret, &parts, &app.secret_mac)
+}
+
+/// A new app.
+#[derive(Clone, Debug)]
+pub struct NewApp {
+    /// The key of its tenant.
+    pub tenant_key: String,
+    /// What people call it.
+    pub name: String,
+    /// The scopes that it holds.
+    pub scopes: Vec<String>,
+    /// Its public id; made when absent.
+    pub key: Option<String>,
+    /// Its secret; made when absent.
+    pub secret: Option<SecretString>,
+}
+
+/// Creates a tenant.
+pub fn tenant_create(tx: &mut Tx<'_>, cx: &Context, key: &str, name: &str) -> Result<Tenant> {
+    if rows::tenant_by_key(tx, key)?.is_some() {
+        return Err(Error::Exists(format!("the tenant `{key}`")));
+    }
+    let tenant = Tenant {
+        id: TenantId(cx.ids.next(cx.now)),
+        key: key.to_owned(),
+        name: name.to_owned(),
+    };
+    rows::tenant_insert(tx, &tenant, cx.now)?;
+    Ok(tenant)
+}
+
+/// Creates an app, and tells its secret for the only time.
+pub fn app_create(tx: &mut Tx<'_>, cx: &Context, new: &NewApp) -> Result<(App, SecretString)> {
+    let tenant = rows::tenant_by_key(tx, &new.tenant_key)?
+        .ok_or_else(|| Error::NotFound(format!("the tenant `{}`", new.tenant_key)))?;
+    let random: [u8; 8] = cx.ids.random();
+    let key = new.key.clone().unwrap_or_else(|| format!("cli_{}", HEXLOWER.encode(&random)));
+    if rows::app_by_key(tx, &key)?.is_some() {
+        return Err(Error::Exists(format!("the app `{key}`")));
+    }
+    let secret = new.secret.clone().unwrap_or_else(|| new_secret(cx));
+    let app = App {
+        id: AppId(cx.ids.next(cx.now)),
+        tenant: tenant.id,
+        name: new.name.clone(),
+        secret_mac: secret_mac(&cx.keys, &key, &secret).to_vec(),
+        key,
+        epoch: 0,
+        scopes: new.scopes.clone(),
+        disabled: false,
+        created_at: cx.now,
+    };
+    rows::app_insert(tx, &app)?;
+    Ok((app, secret))
+}
+
+/// Gives an app other scopes.
+pub fn app_scopes(tx: &mut Tx<'_>, key: &str, scopes: &[String]) -> Result<App> {
+    change(tx, key, |app| app.scopes = scopes.to_vec())
+}
+
+/// Switches an app off or on again. Its tokens stop at once, within the time of the directory.
+pub fn app_disable(tx: &mut Tx<'_>, key: &str, disabled: bool) -> Result<App> {
+    change(tx, key, |app| app.disabled = disabled)
+}
+
+/// Gives an app a new secret; the old one and every token made with it end.
+pub fn app_reset_secret(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    key: &str,
+) -> Result<(App, SecretString)> {
+    let secret = new_secret(cx);
+    let app = change(tx, key, |app| {
+        app.secret_mac = secret_mac(&cx.keys, &app.key, &secret).to_vec();
+        app.epoch += 1;
+    })?;
+    Ok((app, secret))
+}
+
+fn change(tx: &mut Tx<'_>, key: &str, edit: impl FnOnce(&mut App)) -> Result<App> {
+    let mut app = rows::app_by_key(tx, key)?
+        .ok_or_else(|| Error::NotFound(format!("the app `{key}`")))?;
+    edit(&mut app);
+    rows::app_update(tx, &app)?;
+    Ok(app)
+}
+
+/// 256 random bits.
+fn new_secret(cx: &Context) -> SecretString {
+    BASE32_NOPAD.encode(&cx.ids.random::<32>()).to_ascii_lowercase().into()
+}

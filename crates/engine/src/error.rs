@@ -1,0 +1,42 @@
+//! Why a use case did not do what was asked.
+
+use domain::Refusal;
+use domain::filter::{Fault, Part};
+use thiserror::Error;
+
+use crate::page::PageFault;
+
+/// The outcome of a use case that changed nothing.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The rules say no.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// A filter that may not be run.
+    #[error("the filter is not valid: {0:?}")]
+    Filter(Vec<(Part, Fault)>),
+    /// A page token that was not given by this server for this caller, or not for this filter.
+    #[error("{0}")]
+    Page(#[from] PageFault),
+    /// What a command names is not there.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// What a command would create is there already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// Try again: too much waits, or another process holds the data.
+    #[error("busy: {0}")]
+    Busy(String),
+    /// A fault of this program or of its data; the text is for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Busy(_) | store::Error::Closed => Self::Busy(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}

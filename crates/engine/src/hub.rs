@@ -1,0 +1,138 @@
+//! The hub: the store with everything that a use case needs beside a transaction.
+
+use std::sync::Arc;
+
+use domain::{Clock, Ids, Millis};
+use store::{Store, Tx};
+
+use crate::access::Directory;
+use crate::card::Renderers;
+use crate::keys::Keyring;
+use crate::{Error, Result};
+
+/// What an operator decides about the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// A sync that names an unknown person makes a stub of them; off: the sync is refused.
+    pub create_people: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { create_people: true }
+    }
+}
+
+/// What a use case gets beside its transaction: no global clock, no global randomness.
+#[derive(Clone)]
+pub struct Context {
+    /// When the request came.
+    pub now: Millis,
+    /// Where new ids and random bytes come from.
+    pub ids: Arc<Ids>,
+    /// The server's keys.
+    pub keys: Arc<Keyring>,
+    /// How cards are rendered.
+    pub render: Renderers,
+    /// What the operator decided.
+    pub settings: Settings,
+}
+
+/// The hub of one data folder. One per process.
+pub struct Hub {
+    pub(crate) store: Store,
+    pub(crate) directory: Directory,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    keys: Arc<Keyring>,
+    render: Renderers,
+    settings: Settings,
+}
+
+impl Hub {
+    /// A hub over an open store.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        keys: Keyring,
+        render: Renderers,
+        settings: Settings,
+    ) -> Self {
+        let directory = Directory::default();
+        Self { store, directory, clock, ids, keys: Arc::new(keys), render, settings }
+    }
+
+    /// The store below, for what is not a use case (backup).
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The time by this hub's clock.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Random bytes, for log ids and the like.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// The context of a request that comes now.
+    pub fn context(&self) -> Context {
+        Context {
+            now: self.now(),
+            ids: Arc::clone(&self.ids),
+            keys: Arc::clone(&self.keys),
+            render: self.render,
+            settings: self.settings,
+        }
+    }
+
+    /// Runs a use case that only reads, on one snapshot.
+    pub async fn read<T, F>(&self, use_case: F) -> Result<T>
+    where
+        F: for<'t> FnOnce(&mut Tx<'t>, &Context) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let context = self.context();
+        self.store.read(move |tx| use_case(tx, &context)).await
+    }
+
+    /// Runs a use case that writes, as one transaction. It may be run again.
+    pub async fn write<T, F>(&self, use_case: F) -> Result<T>
+    where
+        F: for<'t> Fn(&mut Tx<'t>, &Context) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let context = self.context();
+        self.store.write(move |tx| use_case(tx, &context)).await
+    }
+
+    /// Makes sure that the data was written under the first key of the ring, and claims fresh data
+    /// for it. Without this, a lost key file would silently kill every secret.
+    pub async fn claim(&self) -> Result<()> {
+        const NAME: &str = "server_key_fingerprint";
+        let own = self.keys.fingerprint();
+        let stored = self.write(move |tx, cx| {
+            let stored = store::access::setting_get(tx, NAME)?;
+            if stored.is_none() {
+                store::access::setting_put(tx, NAME, &cx.keys.fingerprint())?;
+            }
+            Ok(stored)
+        });
+        match stored.await? {
+            Some(stored) if stored != own => Err(Error::Internal(
+                "this data was written under another server key: bring back its key file, \
+                 since app secrets, tokens and callback secrets depend on it"
+                    .into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the data can be read: for readiness probes.
+    pub async fn ready(&self) -> Result<()> {
+        self.read(|tx, _| Ok(store::access::setting_get(tx, "")?)).await.map(drop)
+    }
+}

@@ -1,0 +1,29 @@
+//! Verbs: the use cases of the hub, who may do them, what they change.
+//!
+//! A use case is a plain function over a transaction; [`Hub`] runs it on the store with the time,
+//! ids and keys that it needs. No HTTP, no SQL, no wire names: how a card is rendered comes in from
+//! outside.
+
+pub mod access;
+pub mod card;
+pub mod check;
+pub mod definitions;
+pub mod demo;
+pub mod doctor;
+mod error;
+mod hub;
+pub mod keys;
+mod page;
+pub mod people;
+pub mod sync;
+pub mod tasks;
+mod token;
+
+pub use access::{Caller, TokenFault};
+pub use error::Error;
+pub use hub::{Context, Hub, Settings};
+pub use page::PageFault;
+pub use store::{Options, Store, Tx};
+
+/// What every use case returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,26 @@
+//! Rows: the only crate with SQL.
+//!
+//! Use cases are plain synchronous functions over an opaque [`Tx`]; [`Store`] runs them on its own
+//! database threads. Each noun has a module of functions named noun first (`person_by_alias`).
+//! Knows no rules: it keeps what it is given and finds it again.
+
+mod dialect;
+mod error;
+mod migrate;
+mod sqlite;
+mod tx;
+mod value;
+
+pub mod access;
+pub mod audit;
+pub mod definition;
+pub mod external;
+pub mod list;
+pub mod person;
+
+pub use error::Error;
+pub use sqlite::{Options, Store};
+pub use tx::Tx;
+
+/// What every function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

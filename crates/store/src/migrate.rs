@@ -1,0 +1,83 @@
+//! Brings a data file to the shape this version needs, and refuses one that is newer.
+//!
+//! A migration is a list of single statements under a name; names are never reused and files are
+//! never edited once released. Each migration is one transaction.
+
+use rusqlite::Connection;
+
+use crate::{Error, Result, dialect};
+
+/// Marks the file as ours: "CSgn" as a number, in the header of every SQLite file.
+const APPLICATION_ID: i32 = 0x4353_676e;
+
+/// Name and text, oldest first.
+const MIGRATIONS: &[(&str, &str)] =
+    &[("0001_external", include_str!("migrations/0001_external.sql"))];
+
+/// Applies what is missing. `now` is recorded beside each name, in Unix milliseconds.
+pub(crate) fn run(conn: &Connection, now: i64) -> Result<()> {
+    check_owner(conn)?;
+    conn.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_migration \
+         (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)",
+    )?;
+    let applied = applied(conn)?;
+    if let Some(found) = applied.iter().find(|name| MIGRATIONS.iter().all(|(n, _)| n != name)) {
+        return Err(Error::TooNew { found: found.clone() });
+    }
+    for (name, text) in MIGRATIONS {
+        if applied.iter().any(|a| a == name) {
+            continue;
+        }
+        tracing::info!(migration.name = name, "applying a migration");
+        conn.execute_batch("BEGIN IMMEDIATE")?;
+        let done = apply(conn, name, text, now);
+        conn.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        done?;
+    }
+    Ok(())
+}
+
+/// Fails, changing nothing, where `run` would refuse the file.
+fn check_owner(conn: &Connection) -> Result<()> {
+    let id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id == APPLICATION_ID {
+        return Ok(());
+    }
+    if tables > 0 {
+        return Err(Error::Foreign(conn.path().unwrap_or("the file").to_owned()));
+    }
+    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(())
+}
+
+fn applied(conn: &Connection) -> Result<Vec<String>> {
+    let mut statement = conn.prepare("SELECT name FROM schema_migration ORDER BY name")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
+}
+
+fn apply(conn: &Connection, name: &str, text: &str, now: i64) -> Result<()> {
+    // Another process may have applied it while this one waited for the lock.
+    let known: i64 = conn.query_row(
+        "SELECT count(*) FROM schema_migration WHERE name = ?1",
+        [name],
+        |row| row.get(0),
+    )?;
+    if known > 0 {
+        return Ok(());
+    }
+    for statement in statements(text) {
+        conn.execute_batch(&dialect::ddl(statement))
+            .map_err(|e| Error::Engine(format!("migration {name}: {e} in: {statement}")))?;
+    }
+    conn.execute("INSERT INTO schema_migration (name, applied_at) VALUES (?1, ?2)", (name, now))?;
+    Ok(())
+}
+
+/// The single statements of a migration: each ends with a semicolon at the end of a line.
+fn statements(text: &str) -> impl Iterator<Item = &str> {
+    text.split(";\n").map(str::trim).filter(|s| !s.is_empty())
+}

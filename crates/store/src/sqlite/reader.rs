@@ -1,0 +1,52 @@
+//! Reader threads: each has a connection and runs closures on a snapshot.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crossbeam_channel::Receiver;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::writer::panic_text;
+use crate::dialect::Positional;
+use crate::{Error, Result, Tx};
+
+/// A closure with the way to its caller inside.
+pub(super) type Job = Box<dyn FnOnce(Result<&mut Tx<'_>>) + Send>;
+
+pub(super) fn job<T, E, F>(use_case: F, answer: oneshot::Sender<Result<T, E>>) -> Job
+where
+    F: for<'t> FnOnce(&mut Tx<'t>) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    Box::new(move |tx| {
+        // A caller who went away needs no answer.
+        if answer.is_closed() {
+            return;
+        }
+        let result = match tx {
+            Err(error) => Err(error.into()),
+            Ok(tx) => catch_unwind(AssertUnwindSafe(|| use_case(tx)))
+                .unwrap_or_else(|panic| Err(Error::Panicked(panic_text(&panic)).into())),
+        };
+        let _ = answer.send(result);
+    })
+}
+
+pub(super) fn run(conn: &Connection, queue: &Receiver<Job>) {
+    let texts = RefCell::new(Positional::default());
+    for job in queue {
+        match conn.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])) {
+            Err(error) => job(Err(error.into())),
+            Ok(_) => {
+                job(Ok(&mut Tx::sqlite(conn, &texts)));
+                let end = conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+                if let Err(error) = end {
+                    tracing::error!(%error, "cannot end a read transaction");
+                    let _ = conn.execute_batch("ROLLBACK");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The one writer thread, with group commit.
+//!
+//! Closures that wait together share one COMMIT; each runs in a savepoint of its own. Every answer,
+//! a refusal too, is held until the COMMIT that covers it returned. SQLite may roll back the whole
+//! transaction by itself (disk full, I/O): then nothing after it runs, and each member of the batch
+//! is run once more, alone.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::checkpoint::Wal;
+use crate::dialect::Positional;
+use crate::{Error, Result, Tx};
+
+/// A batch ends at this many closures or this much work, so that the first caller does not wait
+/// for the last (own figures).
+const BATCH_LEN: usize = 256;
+const BATCH_WORK: Duration = Duration::from_millis(5);
+
+/// A closure, its result so far, and the way to its caller.
+pub(super) trait Job: Send {
+    /// Runs the closure and keeps the result. Says whether what it wrote shall stay.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Replaces the result.
+    fn fail(&mut self, error: Error);
+    /// Hands the result to the caller.
+    fn answer(self: Box<Self>);
+}
+
+struct Typed<F, T, E> {
+    use_case: F,
+    result: Option<Result<T, E>>,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+pub(super) fn job<T, E, F>(use_case: F, answer: oneshot::Sender<Result<T, E>>) -> Box<dyn Job>
+where
+    F: for<'t> Fn(&mut Tx<'t>) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    Box::new(Typed { use_case, result: None, answer })
+}
+
+impl<T, E, F> Job for Typed<F, T, E>
+where
+    F: for<'t> Fn(&mut Tx<'t>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.use_case)(tx)))
+            .unwrap_or_else(|panic| Err(Error::Panicked(panic_text(&panic)).into()));
+        self.result.insert(result).is_ok()
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.result = Some(Err(error.into()));
+    }
+
+    fn answer(self: Box<Self>) {
+        let result = self.result.unwrap_or_else(|| Err(Error::Closed.into()));
+        let _ = self.answer.send(result);
+    }
+}
+
+pub(super) fn panic_text(panic: &Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
+}
+
+pub(super) fn run(conn: &Connection, queue: &Receiver<Box<dyn Job>>, wal: &Wal) {
+    let writer = Writer { conn, texts: RefCell::new(Positional::default()) };
+    for first in queue {
+        let members = writer.batch(first, queue);
+        metrics::histogram!("countersign_write_batch_size").record(members.len() as f64);
+        for member in members {
+            member.answer();
+        }
+        wal.after_commit(conn);
+    }
+}
+
+struct Writer<'c> {
+    conn: &'c Connection,
+    texts: RefCell<Positional>,
+}
+
+/// The transaction of a batch is gone, with everything in it.
+struct Dead;
+
+impl Writer<'_> {
+    /// Runs `first` and what waits behind it, and answers them all with their results settled.
+    fn batch(&self, first: Box<dyn Job>, queue: &Receiver<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        let mut members = vec![first];
+        if let Err(error) = self.command("BEGIN IMMEDIATE") {
+            members[0].fail(error.into());
+            return members;
+        }
+        let started = Instant::now();
+        let mut alive = Ok(());
+        let mut next = 0;
+        while let Some(member) = members.get_mut(next) {
+            alive = self.member(member.as_mut());
+            next += 1;
+            if alive.is_err() {
+                break;
+            }
+            if members.len() < BATCH_LEN && started.elapsed() < BATCH_WORK {
+                members.extend(queue.try_recv());
+            }
+        }
+        if alive.is_ok() && self.command("COMMIT").is_ok() {
+            return members;
+        }
+        self.rollback();
+        metrics::counter!("countersign_write_batches_rerun_total").increment(1);
+        tracing::warn!(members = members.len(), "a batch of writes died: running each alone");
+        for member in &mut members {
+            self.alone(member.as_mut());
+        }
+        members
+    }
+
+    /// Runs one member inside its savepoint.
+    fn member(&self, member: &mut dyn Job) -> Result<(), Dead> {
+        self.command("SAVEPOINT member").map_err(|_| Dead)?;
+        let keep = member.run(&mut Tx::sqlite(self.conn, &self.texts));
+        if self.conn.is_autocommit() {
+            return Err(Dead);
+        }
+        if !keep {
+            self.command("ROLLBACK TO member").map_err(|_| Dead)?;
+        }
+        self.command("RELEASE member").map_err(|_| Dead)
+    }
+
+    /// Runs one member in a transaction of its own; what fails now is answered as it is.
+    fn alone(&self, member: &mut dyn Job) {
+        if let Err(error) = self.command("BEGIN IMMEDIATE") {
+            member.fail(error.into());
+            return;
+        }
+        let keep = member.run(&mut Tx::sqlite(self.conn, &self.texts));
+        if !keep {
+            // Its own result, an error, stands.
+            self.rollback();
+        } else if self.conn.is_autocommit() {
+            member.fail(Error::Engine("the database ended the transaction".into()));
+        } else if let Err(error) = self.command("COMMIT") {
+            self.rollback();
+            member.fail(error.into());
+        }
+    }
+
+    fn command(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn rollback(&self) {
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "cannot roll back");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

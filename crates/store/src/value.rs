@@ -1,0 +1,121 @@
+//! Parameters and rows: the small set of types that both engines share.
+
+use domain::{AppId, CcId, DefinitionId, InstanceId, Millis, PersonId, TaskId, TenantId};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+
+use crate::{Error, Result};
+
+/// One parameter of a statement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Param<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+impl rusqlite::ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match *self {
+            Self::Null => ValueRef::Null,
+            Self::Int(value) => ValueRef::Integer(value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Bytes(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+macro_rules! from_id {
+    ($($id:ident),+) => {
+        $(impl From<$id> for Param<'_> {
+            fn from(id: $id) -> Self {
+                Self::Int(id.get())
+            }
+        })+
+    };
+}
+
+from_id!(AppId, CcId, DefinitionId, InstanceId, Millis, PersonId, TaskId, TenantId);
+
+impl From<i64> for Param<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<bool> for Param<'_> {
+    fn from(value: bool) -> Self {
+        Self::Int(value.into())
+    }
+}
+
+impl<'a> From<&'a str> for Param<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a String> for Param<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Param<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Param<'a> {
+    fn from(value: &'a Vec<u8>) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer, read by column number from 0.
+pub(crate) enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+}
+
+impl Row<'_> {
+    pub(crate) fn int(&self, column: usize) -> Result<i64> {
+        let Self::Sqlite(row) = self;
+        Ok(row.get(column)?)
+    }
+
+    pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>> {
+        let Self::Sqlite(row) = self;
+        Ok(row.get(column)?)
+    }
+
+    pub(crate) fn flag(&self, column: usize) -> Result<bool> {
+        Ok(self.int(column)? != 0)
+    }
+
+    pub(crate) fn text(&self, column: usize) -> Result<String> {
+        Ok(self.str(column)?.to_owned())
+    }
+
+    /// Text without a copy, valid until the next row.
+    pub(crate) fn str(&self, column: usize) -> Result<&str> {
+        let Self::Sqlite(row) = self;
+        row.get_ref(column)?.as_str().map_err(|e| Error::Engine(e.to_string()))
+    }
+
+    pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
+        let Self::Sqlite(row) = self;
+        Ok(row.get(column)?)
+    }
+
+    pub(crate) fn opt_bytes(&self, column: usize) -> Result<Option<Vec<u8>>> {
+        let Self::Sqlite(row) = self;
+        Ok(row.get(column)?)
+    }
+}
