@@ -1,1 +1,51 @@
-//! x
+//! HTTP JSON: Feishu's wire over the hub's use cases.
+//!
+//! Owns names of members, wire codes, paging bounds, limits and tokens' headers. Knows no rules and
+//! no SQL: a handler reads its input, runs one use case and writes the answer.
+
+mod cards;
+mod endpoints;
+mod external_approvals;
+mod external_instances;
+mod external_instances_read;
+mod external_tasks;
+mod fault;
+mod fields;
+mod gateway;
+mod limit;
+mod log_id;
+mod names;
+mod observe;
+mod tokens;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use engine::Hub;
+
+pub use cards::renderers;
+pub use endpoints::{ALL_SCOPES, READ_SCOPES};
+pub use limit::Limits;
+pub use observe::router as observe_router;
+
+/// What the API is served with.
+pub struct Api {
+    /// The hub behind it.
+    pub hub: Arc<Hub>,
+    /// The rate windows.
+    pub limits: Limits,
+    /// Requests that take this long are logged, in milliseconds.
+    pub slow_ms: u64,
+    /// Whether every request is logged.
+    pub access_log: bool,
+}
+
+/// The address of a client, which a server puts into the extensions of each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// Every route of the API.
+pub fn router(api: Api) -> Router {
+    gateway::router(&Arc::new(api))
+}

@@ -95,9 +95,10 @@ impl TaskFilter {
         }
         let (codes, instances, users) = (distinct(codes), distinct(instances), distinct(users));
         if !instances.is_empty() {
-            return faults.is_empty().then_some(()).map_or(Err(faults), |()| {
-                Ok(Self::Instances { instances, codes, users, status })
-            });
+            return faults
+                .is_empty()
+                .then_some(())
+                .map_or(Err(faults), |()| Ok(Self::Instances { instances, codes, users, status }));
         }
         if codes.is_empty() && users.is_empty() && status.is_none() {
             faults.push((Part::Whole, Fault::Empty));

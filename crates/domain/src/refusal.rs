@@ -45,6 +45,14 @@ pub enum Refusal {
         /// The open id that was given.
         open_id: String,
     },
+    /// Somebody has another alias of this kind already.
+    #[error("`{given}` was given for a person who is known as `{held}`")]
+    AliasTaken {
+        /// What was given.
+        given: String,
+        /// What they have.
+        held: String,
+    },
     /// Nobody has this alias, and unknown people are not made.
     #[error("nobody is known as `{0}`")]
     UnknownPerson(String),

@@ -103,12 +103,10 @@ pub fn is_purge(payload: &Payload) -> bool {
 /// Decides what `payload` changes in what is `stored`. Applying the result and running the same
 /// payload again changes nothing.
 pub fn sync(stored: Option<&Stored>, payload: &Payload) -> Result<Change, Refusal> {
-    repeated(payload.tasks.iter().map(|t| &t.external_id)).map_or(Ok(()), |id| {
-        Err(Refusal::RepeatedTask(id.clone()))
-    })?;
-    repeated(payload.ccs.iter().map(|c| &c.external_id)).map_or(Ok(()), |id| {
-        Err(Refusal::RepeatedCc(id.clone()))
-    })?;
+    repeated(payload.tasks.iter().map(|t| &t.external_id))
+        .map_or(Ok(()), |id| Err(Refusal::RepeatedTask(id.clone())))?;
+    repeated(payload.ccs.iter().map(|c| &c.external_id))
+        .map_or(Ok(()), |id| Err(Refusal::RepeatedCc(id.clone())))?;
     if is_purge(payload) {
         return Ok(Change::Purge);
     }

@@ -162,10 +162,7 @@ impl Hub {
 fn secret_mac(keys: &Keyring, app_key: &str, secret: &SecretString) -> [u8; 32] {
     // The length keeps `ab` + `c` apart from `a` + `bc`.
     let length = (app_key.len() as u64).to_be_bytes();
-    keys.sign(
-        Use::AppSecret,
-        &[&length, app_key.as_bytes(), secret.expose_secret().as_bytes()],
-    )
+    keys.sign(Use::AppSecret, &[&length, app_key.as_bytes(), secret.expose_secret().as_bytes()])
 }
 
 fn secret_fits(keys: &Keyring, app: &App, secret: &SecretString) -> bool {
@@ -194,11 +191,8 @@ pub fn tenant_create(tx: &mut Tx<'_>, cx: &Context, key: &str, name: &str) -> Re
     if rows::tenant_by_key(tx, key)?.is_some() {
         return Err(Error::Exists(format!("the tenant `{key}`")));
     }
-    let tenant = Tenant {
-        id: TenantId(cx.ids.next(cx.now)),
-        key: key.to_owned(),
-        name: name.to_owned(),
-    };
+    let tenant =
+        Tenant { id: TenantId(cx.ids.next(cx.now)), key: key.to_owned(), name: name.to_owned() };
     rows::tenant_insert(tx, &tenant, cx.now)?;
     Ok(tenant)
 }
@@ -239,11 +233,7 @@ pub fn app_disable(tx: &mut Tx<'_>, key: &str, disabled: bool) -> Result<App> {
 }
 
 /// Gives an app a new secret; the old one and every token made with it end.
-pub fn app_reset_secret(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    key: &str,
-) -> Result<(App, SecretString)> {
+pub fn app_reset_secret(tx: &mut Tx<'_>, cx: &Context, key: &str) -> Result<(App, SecretString)> {
     let secret = new_secret(cx);
     let app = change(tx, key, |app| {
         app.secret_mac = secret_mac(&cx.keys, &app.key, &secret).to_vec();
@@ -253,8 +243,8 @@ pub fn app_reset_secret(
 }
 
 fn change(tx: &mut Tx<'_>, key: &str, edit: impl FnOnce(&mut App)) -> Result<App> {
-    let mut app = rows::app_by_key(tx, key)?
-        .ok_or_else(|| Error::NotFound(format!("the app `{key}`")))?;
+    let mut app =
+        rows::app_by_key(tx, key)?.ok_or_else(|| Error::NotFound(format!("the app `{key}`")))?;
     edit(&mut app);
     rows::app_update(tx, &app)?;
     Ok(app)

@@ -46,11 +46,7 @@ fn encode<T: Serialize>(person: &PersonRef, details: &T) -> Result<String> {
     serde_json::to_string(&Borrowed { person, details }).map_err(|e| Error::Engine(e.to_string()))
 }
 
-fn corrupt(
-    table: &'static str,
-    column: &'static str,
-    row: i64,
-) -> impl FnOnce(String) -> Error {
+fn corrupt(table: &'static str, column: &'static str, row: i64) -> impl FnOnce(String) -> Error {
     move |reason| Error::Corrupt { table, column, row: row.to_string(), reason }
 }
 
@@ -177,13 +173,16 @@ fn read_cc(row: &Row<'_>) -> Result<Kept<CcId, Cc>> {
     Ok(Kept { id: CcId(id), person: PersonId(row.int(2)?), item })
 }
 
+/// The version stamp of an instance, and those of its tasks by the caller's id.
+pub type Stamps = (Millis, Vec<(String, Millis)>);
+
 /// Version stamps of an instance and its tasks: what `check` compares. `None` as in
 /// [`instance_load`].
 pub fn instance_stamps(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     id: InstanceId,
-) -> Result<Option<(Millis, Vec<(String, Millis)>)>> {
+) -> Result<Option<Stamps>> {
     let stamp = tx.query_one(
         "SELECT update_time FROM external_instance \
          WHERE tenant_id = $1 AND instance_id = $2 AND purged = 0",
@@ -338,12 +337,7 @@ pub fn cc_put(
 }
 
 /// Removes a copy.
-pub fn cc_delete(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    instance: InstanceId,
-    cc: CcId,
-) -> Result<()> {
+pub fn cc_delete(tx: &mut Tx<'_>, tenant: TenantId, instance: InstanceId, cc: CcId) -> Result<()> {
     tx.execute(
         "DELETE FROM external_cc WHERE tenant_id = $1 AND instance_id = $2 AND cc_id = $3",
         &[tenant.into(), instance.into(), cc.into()],

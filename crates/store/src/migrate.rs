@@ -41,8 +41,7 @@ pub(crate) fn run(conn: &Connection, now: i64) -> Result<()> {
 /// Fails, changing nothing, where `run` would refuse the file.
 fn check_owner(conn: &Connection) -> Result<()> {
     let id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 =
-        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if id == APPLICATION_ID {
         return Ok(());
     }
@@ -61,11 +60,10 @@ fn applied(conn: &Connection) -> Result<Vec<String>> {
 
 fn apply(conn: &Connection, name: &str, text: &str, now: i64) -> Result<()> {
     // Another process may have applied it while this one waited for the lock.
-    let known: i64 = conn.query_row(
-        "SELECT count(*) FROM schema_migration WHERE name = ?1",
-        [name],
-        |row| row.get(0),
-    )?;
+    let known: i64 =
+        conn.query_row("SELECT count(*) FROM schema_migration WHERE name = ?1", [name], |row| {
+            row.get(0)
+        })?;
     if known > 0 {
         return Ok(());
     }

@@ -95,12 +95,7 @@ pub fn person_identity(
 }
 
 /// Adds a person or writes them anew.
-pub fn person_put(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    person: &Person,
-    now: Millis,
-) -> Result<()> {
+pub fn person_put(tx: &mut Tx<'_>, tenant: TenantId, person: &Person, now: Millis) -> Result<()> {
     let names = serde_json::to_string(&person.names).map_err(|e| Error::Engine(e.to_string()))?;
     tx.execute(
         "INSERT INTO person (tenant_id, person_id, name, names, department, stub, created_at, \
@@ -178,11 +173,7 @@ pub fn person_today(tx: &mut Tx<'_>, tenant: TenantId, id: PersonId) -> Result<P
 }
 
 /// `id` and everybody whose rows have not all followed to `id` yet.
-pub fn person_rows_of(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    id: PersonId,
-) -> Result<Vec<PersonId>> {
+pub fn person_rows_of(tx: &mut Tx<'_>, tenant: TenantId, id: PersonId) -> Result<Vec<PersonId>> {
     let mut ids = vec![id];
     tx.query(
         "SELECT from_id FROM person_join \

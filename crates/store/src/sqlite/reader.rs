@@ -37,16 +37,18 @@ where
 pub(super) fn run(conn: &Connection, queue: &Receiver<Job>) {
     let texts = RefCell::new(Positional::default());
     for job in queue {
-        match conn.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])) {
-            Err(error) => job(Err(error.into())),
-            Ok(_) => {
-                job(Ok(&mut Tx::sqlite(conn, &texts)));
-                let end = conn.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-                if let Err(error) = end {
-                    tracing::error!(%error, "cannot end a read transaction");
-                    let _ = conn.execute_batch("ROLLBACK");
-                }
-            }
+        if let Err(error) = command(conn, "BEGIN") {
+            job(Err(error.into()));
+            continue;
+        }
+        job(Ok(&mut Tx::sqlite(conn, &texts)));
+        if let Err(error) = command(conn, "COMMIT") {
+            tracing::error!(%error, "cannot end a read transaction");
+            let _ = conn.execute_batch("ROLLBACK");
         }
     }
+}
+
+fn command(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute([]).map(drop)
 }

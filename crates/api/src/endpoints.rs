@@ -1,0 +1,111 @@
+//! The table of endpoints: what each is called, who may call it, and how often.
+
+use axum::http::Method;
+
+use crate::limit::Tier;
+
+/// One endpoint of the API.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// In logs and metrics.
+    pub(crate) name: &'static str,
+    pub(crate) method: Method,
+    /// As routes are written; the last segment may be a parameter.
+    pub(crate) path: &'static str,
+    /// Any one of them is enough; `None` needs no token at all.
+    pub(crate) scopes: Option<&'static [&'static str]>,
+    pub(crate) tier: Tier,
+}
+
+const APPROVAL: &str = "approval:approval";
+const APPROVAL_READ: &str = "approval:approval:readonly";
+const APPROVAL_LIST_READ: &str = "approval:approval.list:readonly";
+const EXTERNAL_APPROVAL: &str = "approval:external_approval";
+const EXTERNAL_INSTANCE: &str = "approval:external_instance";
+const EXTERNAL_TASK: &str = "approval:external_task";
+const FLOW_READ: &str = "app_engine:approval:read";
+const FLOW_ACT: &str = "app_engine:approval:write";
+const FLOW_START: &str = "app_engine:flow:write";
+const EMPLOYEE_ID: &str = "contact:user.employee_id:readonly";
+
+/// Every scope that any endpoint asks for.
+pub const ALL_SCOPES: &[&str] = &[
+    APPROVAL,
+    APPROVAL_READ,
+    APPROVAL_LIST_READ,
+    EXTERNAL_APPROVAL,
+    EXTERNAL_INSTANCE,
+    EXTERNAL_TASK,
+    FLOW_READ,
+    FLOW_ACT,
+    FLOW_START,
+    EMPLOYEE_ID,
+];
+
+/// The scopes that change nothing.
+pub const READ_SCOPES: &[&str] = &[APPROVAL_READ, APPROVAL_LIST_READ, FLOW_READ, EMPLOYEE_ID];
+
+pub(crate) static TENANT_TOKEN: Endpoint = Endpoint {
+    name: "tenant_access_token",
+    method: Method::POST,
+    path: "/open-apis/auth/v3/tenant_access_token/internal",
+    scopes: None,
+    tier: Tier::Token,
+};
+
+pub(crate) static APP_TOKEN: Endpoint = Endpoint {
+    name: "app_access_token",
+    method: Method::POST,
+    path: "/open-apis/auth/v3/app_access_token/internal",
+    scopes: None,
+    tier: Tier::Token,
+};
+
+pub(crate) static PUT_APPROVAL: Endpoint = Endpoint {
+    name: "external_approvals.create",
+    method: Method::POST,
+    path: "/open-apis/approval/v4/external_approvals",
+    scopes: Some(&[APPROVAL, EXTERNAL_APPROVAL]),
+    tier: Tier::Thousand,
+};
+
+pub(crate) static GET_APPROVAL: Endpoint = Endpoint {
+    name: "external_approvals.get",
+    method: Method::GET,
+    path: "/open-apis/approval/v4/external_approvals/{approval_code}",
+    scopes: Some(&[APPROVAL, EXTERNAL_APPROVAL]),
+    tier: Tier::Thousand,
+};
+
+pub(crate) static SYNC_INSTANCE: Endpoint = Endpoint {
+    name: "external_instances.create",
+    method: Method::POST,
+    path: "/open-apis/approval/v4/external_instances",
+    scopes: Some(&[APPROVAL, EXTERNAL_INSTANCE]),
+    tier: Tier::Thousand,
+};
+
+pub(crate) static CHECK_INSTANCES: Endpoint = Endpoint {
+    name: "external_instances.check",
+    method: Method::POST,
+    path: "/open-apis/approval/v4/external_instances/check",
+    scopes: Some(&[APPROVAL, APPROVAL_READ, EXTERNAL_INSTANCE]),
+    tier: Tier::Thousand,
+};
+
+pub(crate) static LIST_TASKS: Endpoint = Endpoint {
+    name: "external_tasks.list",
+    method: Method::GET,
+    path: "/open-apis/approval/v4/external_tasks",
+    scopes: Some(&[APPROVAL, APPROVAL_READ, EXTERNAL_TASK]),
+    tier: Tier::Thousand,
+};
+
+/// The same by POST, for clients that refuse a body on GET.
+pub(crate) static LIST_TASKS_BY_POST: Endpoint = Endpoint {
+    name: "external_tasks.list",
+    method: Method::POST,
+    path: "/open-apis/approval/v4/external_tasks",
+    scopes: Some(&[APPROVAL, APPROVAL_READ, EXTERNAL_TASK]),
+    tier: Tier::Thousand,
+};

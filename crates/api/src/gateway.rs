@@ -1,0 +1,348 @@
+//! The gateway: what happens to every request, in this order, as one layer.
+//!
+//! Log id, token, rate, scope, body, handler, answer, log and metrics. A handler sees only requests
+//! that passed; nothing else in this crate knows a header.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use bytes::Bytes;
+use engine::{Caller, Hub, TokenFault};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Value, json};
+
+use crate::endpoints::{self, Endpoint};
+use crate::fault::{Code, Fault};
+use crate::limit::{Key, Tier};
+use crate::{Api, Peer};
+use crate::{external_approvals, external_instances, external_tasks, log_id, tokens};
+
+/// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
+const BODY_BYTES: usize = 4 << 20;
+
+const JSON: &str = "application/json; charset=utf-8";
+
+/// A request that passed the gateway.
+pub(crate) struct Call {
+    api: Arc<Api>,
+    caller: Option<Caller>,
+    uri: Uri,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.api.hub
+    }
+
+    /// Who calls. Every endpoint with scopes has one.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller.clone().expect("the gateway lets nobody pass without a token")
+    }
+
+    /// The last segment of the path, decoded.
+    pub(crate) fn last_segment(&self) -> String {
+        let path = self.uri.path().trim_end_matches('/');
+        let segment = path.rsplit('/').next().unwrap_or_default();
+        percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
+    }
+
+    /// Query members in order, decoded.
+    pub(crate) fn query(&self) -> Vec<(String, String)> {
+        let decode = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        };
+        let pairs = self.uri.query().unwrap_or_default().split('&').filter(|p| !p.is_empty());
+        pairs
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(name), decode(value))
+            })
+            .collect()
+    }
+}
+
+/// A successful answer.
+pub(crate) struct Reply {
+    body: Vec<u8>,
+    warning: Option<String>,
+    /// A refusal that the wire answers like a success.
+    refused: Option<i64>,
+}
+
+impl Reply {
+    /// `{"code":0,"msg":"success","data":…}`.
+    pub(crate) fn data(data: &Value) -> Self {
+        Self::raw(json!({"code": 0, "msg": "success", "data": data}).to_string())
+    }
+
+    /// A whole body.
+    pub(crate) fn raw(body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), warning: None, refused: None }
+    }
+
+    /// A whole body that says no under HTTP 200.
+    pub(crate) fn refused(code: i64, body: impl Into<Vec<u8>>) -> Self {
+        Self { refused: Some(code), ..Self::raw(body) }
+    }
+
+    /// With something that the caller should know, in a header.
+    pub(crate) fn warn(mut self, warning: Option<String>) -> Self {
+        self.warning = warning;
+        self
+    }
+}
+
+/// Every route, each with and without a slash at its end.
+pub(crate) fn router(api: &Arc<Api>) -> Router {
+    let router = Router::new();
+    let router = route(router, api, &endpoints::TENANT_TOKEN, tokens::tenant);
+    let router = route(router, api, &endpoints::APP_TOKEN, tokens::app);
+    let router = route(router, api, &endpoints::PUT_APPROVAL, external_approvals::put);
+    let router = route(router, api, &endpoints::GET_APPROVAL, external_approvals::get);
+    let router = route(router, api, &endpoints::SYNC_INSTANCE, external_instances::sync);
+    let router = route(router, api, &endpoints::CHECK_INSTANCES, external_instances::check);
+    let router = route(router, api, &endpoints::LIST_TASKS, external_tasks::list);
+    let router = route(router, api, &endpoints::LIST_TASKS_BY_POST, external_tasks::list);
+    let lost = Arc::clone(api);
+    let lost_method = Arc::clone(api);
+    router
+        .fallback(async move |request: Request| not_found(&lost, &request))
+        .method_not_allowed_fallback(async move |request: Request| {
+            not_found(&lost_method, &request)
+        })
+}
+
+fn route<F>(
+    router: Router,
+    api: &Arc<Api>,
+    endpoint: &'static Endpoint,
+    handler: fn(Call) -> F,
+) -> Router
+where
+    F: Future<Output = Result<Reply, Fault>> + Send + 'static,
+{
+    let filter = MethodFilter::try_from(endpoint.method.clone()).expect("GET and POST only");
+    let serve =
+        |api: Arc<Api>| on(filter, move |request: Request| serve(api, endpoint, request, handler));
+    router
+        .route(endpoint.path, serve(Arc::clone(api)))
+        .route(&format!("{}/", endpoint.path), serve(Arc::clone(api)))
+}
+
+async fn serve<F>(
+    api: Arc<Api>,
+    endpoint: &'static Endpoint,
+    request: Request,
+    handler: fn(Call) -> F,
+) -> Response
+where
+    F: Future<Output = Result<Reply, Fault>> + Send + 'static,
+{
+    let started = Instant::now();
+    let log_id = log_id::new(api.hub.ids(), api.hub.now());
+    let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().copied();
+    let result = async {
+        let caller = admit(&api, endpoint, &parts.headers, peer).await?;
+        let body = read_body(&parts.headers, body).await?;
+        handler(Call { api: Arc::clone(&api), caller, uri: parts.uri.clone(), body }).await
+    }
+    .await;
+    let outcome = Outcome { endpoint: endpoint.name, log_id: &log_id, started };
+    match result {
+        Ok(reply) => {
+            outcome.note(&api, reply.refused.unwrap_or(0), StatusCode::OK, None);
+            reply_response(reply, &log_id)
+        }
+        Err(fault) => {
+            outcome.note(&api, fault.code, fault.status, Some(&fault));
+            fault_response(&fault, &log_id)
+        }
+    }
+}
+
+/// Token, rate and scope, in this order.
+async fn admit(
+    api: &Api,
+    endpoint: &'static Endpoint,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+) -> Result<Option<Caller>, Fault> {
+    let caller = match endpoint.scopes {
+        None => None,
+        Some(_) => Some(authenticate(api, headers).await?),
+    };
+    let key = match (&caller, endpoint.tier) {
+        (Some(caller), Tier::Thousand) => Key::App(endpoint.name, caller.app.id, caller.tenant),
+        _ => Key::Address(endpoint.name, peer.map(|Peer(address)| address.ip())),
+    };
+    api.limits.pass(key, api.hub.now()).map_err(|over| Fault {
+        reset: Some((over.limit, over.reset)),
+        ..Fault::new(Code::RateLimit)
+    })?;
+    if let (Some(caller), Some(scopes)) = (&caller, endpoint.scopes)
+        && !caller.may(scopes)
+    {
+        let list = scopes.join(", ");
+        let app = &caller.app.key;
+        return Err(Fault { scopes, ..Fault::new(Code::NoScope) }.msg(format!(
+            "Access denied. One of the following scopes is required: [{list}]. \
+             应用尚未开通所需的权限：[{list}]。 An operator grants one with: \
+             countersign app scopes {app}"
+        )));
+    }
+    Ok(caller)
+}
+
+async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Fault> {
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|header| header.strip_prefix("Bearer ")).map(str::trim);
+    let token = token.filter(|t| !t.is_empty()).ok_or_else(|| Fault::new(Code::NoToken))?;
+    if token.starts_with("u-") || token.starts_with("eyJ") {
+        return Err(Fault::new(Code::UserToken));
+    }
+    if !token.starts_with("t-") {
+        return Err(Fault::new(Code::TokenPrefix));
+    }
+    api.hub.authenticate(token).await?.map_err(|fault| {
+        Fault::new(match fault {
+            TokenFault::Invalid => Code::InvalidToken,
+            TokenFault::Disabled => Code::AppDisabled,
+        })
+    })
+}
+
+/// The body, if it is not too long. One that says so is refused unread.
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Fault> {
+    let too_large = || {
+        Fault::new(Code::TooLarge)
+            .msg(format!("The request body is too large: at most {BODY_BYTES} bytes are taken"))
+    };
+    let length = headers.get("content-length").and_then(|value| value.to_str().ok());
+    if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > BODY_BYTES as u64) {
+        return Err(too_large());
+    }
+    match Limited::new(body, BODY_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(Fault {
+            log: Some(error.to_string().into()),
+            ..Fault::new(Code::JsonType).msg("The request body ended too early")
+        }),
+    }
+}
+
+/// What is logged and counted of a request.
+struct Outcome<'a> {
+    endpoint: &'static str,
+    log_id: &'a str,
+    started: Instant,
+}
+
+impl Outcome<'_> {
+    fn note(&self, api: &Api, code: i64, status: StatusCode, fault: Option<&Fault>) {
+        let elapsed = self.started.elapsed();
+        let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let Self { endpoint, log_id, .. } = *self;
+        let http = status.as_u16();
+        metrics::counter!("countersign_requests_total", "endpoint" => endpoint,
+            "code" => code.to_string())
+        .increment(1);
+        metrics::histogram!("countersign_request_seconds", "endpoint" => endpoint)
+            .record(elapsed.as_secs_f64());
+        if let Some(fault) = fault {
+            let reason = fault.log.as_deref().unwrap_or(&fault.msg);
+            let fields: Vec<_> = fault.violations.iter().map(|v| v.field.as_str()).collect();
+            let fields = fields.join(",");
+            if status.is_server_error() {
+                tracing::error!(endpoint, code, http, log_id, ms, reason, "failed");
+            } else {
+                tracing::info!(endpoint, code, http, log_id, ms, reason, fields, "refused");
+            }
+        } else if code != 0 {
+            tracing::info!(endpoint, code, http, log_id, ms, "refused");
+        } else if ms >= api.slow_ms {
+            tracing::warn!(endpoint, code, http, log_id, ms, "slow");
+        } else if api.access_log {
+            tracing::info!(endpoint, code, http, log_id, ms, "done");
+        }
+    }
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Body, log_id: &str) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(value) = HeaderValue::from_str(log_id) {
+        headers.insert("x-tt-logid", value.clone());
+        headers.insert("x-request-id", value);
+    }
+    response
+}
+
+fn reply_response(reply: Reply, log_id: &str) -> Response {
+    let mut response = respond(StatusCode::OK, JSON, Body::from(reply.body), log_id);
+    let warning = reply.warning.map(HeaderValue::try_from);
+    if let Some(Ok(value)) = warning {
+        response.headers_mut().insert("x-countersign-warning", value);
+    }
+    response
+}
+
+fn fault_response(fault: &Fault, log_id: &str) -> Response {
+    let mut error = json!({
+        "log_id": log_id,
+        "troubleshooter":
+            format!("排查建议查看(Troubleshooting suggestions): search the server log for {log_id}"),
+    });
+    if !fault.violations.is_empty() {
+        let violations = fault.violations.iter().map(|violation| {
+            let mut entry = json!({
+                "field": violation.field,
+                "description": violation.description,
+            });
+            if let Some(value) = &violation.value {
+                entry["value"] = value.as_str().into();
+            }
+            entry
+        });
+        error["field_violations"] = violations.collect();
+    }
+    if !fault.scopes.is_empty() {
+        let violations =
+            fault.scopes.iter().map(|s| json!({"type": "action_scope_required", "subject": s}));
+        error["permission_violations"] = violations.collect();
+    }
+    let body = json!({"code": fault.code, "msg": fault.msg, "error": error}).to_string();
+    let mut response = respond(fault.status, JSON, Body::from(body), log_id);
+    let headers = response.headers_mut();
+    if let Some((limit, reset)) = fault.reset {
+        headers.insert("x-ogw-ratelimit-limit", limit.into());
+        headers.insert("x-ogw-ratelimit-reset", reset.into());
+    }
+    if fault.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// As measured on the live platform: plain text, also for a wrong method on a known path.
+fn not_found(api: &Api, request: &Request) -> Response {
+    let log_id = log_id::new(api.hub.ids(), api.hub.now());
+    let method: &Method = request.method();
+    tracing::info!(%method, path = request.uri().path(), log_id, "no such endpoint");
+    metrics::counter!("countersign_requests_total", "endpoint" => "none", "code" => "404")
+        .increment(1);
+    respond(StatusCode::NOT_FOUND, "text/plain", Body::from("404 page not found"), &log_id)
+}

@@ -1,0 +1,228 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// The approval and human-task hub that speaks the Feishu open platform's API.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, propagate_version = true)]
+pub struct Cli {
+    /// Answer as JSON instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a server with a demo company, for trying out and for tests
+    Dev(DevArgs),
+    /// Start the server
+    Serve(ServeArgs),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// What operators do with a data folder.
+    #[command(flatten)]
+    Operate(Operate),
+}
+
+/// Rate limits of `dev`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LimitsArg {
+    /// The platform's own tiers.
+    Feishu,
+    /// None.
+    Off,
+}
+
+/// `dev`
+#[derive(Args, Debug)]
+pub struct DevArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Keep the data in this folder; without it a temporary one is used and removed
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// About how many third-party tasks the demo company has
+    #[arg(long, default_value_t = 400, value_name = "N")]
+    pub tasks: usize,
+    /// Another seed makes other instances; the same seed always the same
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Rate limits
+    #[arg(long, value_enum, default_value_t = LimitsArg::Off)]
+    pub limits: LimitsArg,
+}
+
+/// Where the settings and the data are.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Place {
+    /// A file with the settings that differ from the defaults
+    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The data folder
+    #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// `serve`
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// Where the settings and the data are.
+    #[command(flatten)]
+    pub place: Place,
+    /// Where the API listens
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Where health and metrics listen; empty for nowhere
+    #[arg(long, value_name = "ADDRESS")]
+    pub observe: Option<String>,
+}
+
+/// What operators do with a data folder. The server may run meanwhile.
+#[derive(Debug, Subcommand)]
+pub enum Operate {
+    /// Companies
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Applications that call the API
+    #[command(subcommand)]
+    App(AppCommand),
+    /// People and their ids
+    #[command(subcommand)]
+    People(PeopleCommand),
+    /// Copy the data into a new file, while the server runs
+    Backup {
+        /// The new file
+        file: PathBuf,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Read everything once more and tell what does not fit
+    Doctor {
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Companies.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// Create a tenant
+    Create {
+        /// Its key: how commands and apps name it
+        key: String,
+        /// Its name
+        #[arg(long)]
+        name: Option<String>,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List tenants
+    List {
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Applications.
+#[derive(Debug, Subcommand)]
+pub enum AppCommand {
+    /// Create an app and show its secret, once
+    Create {
+        /// The key of its tenant
+        #[arg(long)]
+        tenant: String,
+        /// What people call it
+        #[arg(long)]
+        name: String,
+        /// A scope that it holds; repeat it, or `all`, or `read`
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<String>,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List apps
+    List {
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Give an app other scopes
+    Scopes {
+        /// Its id (`cli_…`)
+        app: String,
+        /// A scope that it holds from now on; repeat it, or `all`, or `read`
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<String>,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Give an app a new secret and show it, once; the old one and its tokens end
+    ResetSecret {
+        /// Its id (`cli_…`)
+        app: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Refuse an app everywhere
+    Disable {
+        /// Its id (`cli_…`)
+        app: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Accept a disabled app again
+    Enable {
+        /// Its id (`cli_…`)
+        app: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// People.
+#[derive(Debug, Subcommand)]
+pub enum PeopleCommand {
+    /// Import people from a CSV file: user_id, open_id, union_id, kunlun_user_id, name,
+    /// name_<language>, department
+    Import {
+        /// The file, with a line of column names
+        file: PathBuf,
+        /// The key of their tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,162 @@
+//! Settings: the compiled-in defaults, then a file, then the environment, then flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use api::Limits;
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+
+use crate::cli::ServeArgs;
+
+/// The documented defaults.
+pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
+
+/// Every setting. The meaning of each stands in `config.default.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Config {
+    pub server: Server,
+    pub observe: Observe,
+    pub data: Data,
+    pub store: Store,
+    pub limits: LimitSettings,
+    pub people: People,
+    pub log: Log,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Server {
+    pub listen: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Observe {
+    pub listen: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Data {
+    pub dir: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Store {
+    pub readers: usize,
+    pub wal_limit_mb: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub enum Profile {
+    Feishu,
+    Own,
+    Off,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct LimitSettings {
+    pub profile: Profile,
+    pub per_minute: u32,
+    pub per_second: u32,
+}
+
+impl LimitSettings {
+    /// The rate windows that are meant.
+    pub fn windows(&self) -> Limits {
+        match self.profile {
+            Profile::Feishu => Limits::feishu(),
+            Profile::Off => Limits::off(),
+            Profile::Own => Limits::own(self.per_minute, self.per_second),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct People {
+    pub auto_create: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+    pub access: bool,
+    pub slow_ms: u64,
+}
+
+impl Config {
+    /// The settings for these flags.
+    pub fn load(args: &ServeArgs) -> Result<Self> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = &args.place.config {
+            if !file.is_file() {
+                bail!("the settings file {} does not exist", file.display());
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        // Only names with a section: others, such as COUNTERSIGN_DATA, stand for flags.
+        let env = Env::prefixed("COUNTERSIGN_").filter(|key| key.as_str().contains("__"));
+        let mut config: Self =
+            figment.merge(env.split("__")).extract().context("the settings cannot be read")?;
+        if let Some(listen) = &args.listen {
+            config.server.listen.clone_from(listen);
+        }
+        if let Some(listen) = &args.observe {
+            config.observe.listen.clone_from(listen);
+        }
+        if let Some(dir) = &args.place.data {
+            config.data.dir.clone_from(dir);
+        }
+        Ok(config)
+    }
+
+    /// The settings without any file, variable or flag.
+    pub fn defaults() -> Result<Self> {
+        Figment::from(Toml::string(DEFAULTS)).extract().context("the compiled-in defaults")
+    }
+}
+
+/// An address to listen on, with the setting named in the complaint.
+pub fn address(text: &str, setting: &str) -> Result<SocketAddr> {
+    text.parse()
+        .with_context(|| format!("{setting} = \"{text}\" is not an address such as 127.0.0.1:8080"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_defaults_are_complete() {
+        let config = Config::defaults().unwrap();
+        assert!(matches!(config.limits.profile, Profile::Feishu));
+        assert!(address(&config.server.listen, "server.listen").is_ok());
+    }
+}

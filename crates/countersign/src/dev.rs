@@ -1,0 +1,115 @@
+//! `dev`: a server with a demo company, ready in a moment.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use api::{ALL_SCOPES, Api, READ_SCOPES};
+use engine::demo::{APP, OTHER, Plan, READER, Sample};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::cli::{DevArgs, LimitsArg};
+use crate::config::{Config, Profile};
+use crate::output::Output;
+use crate::serve::follow_joins;
+use crate::server::{serve, stop_signal};
+use crate::{observe, open};
+
+pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
+    let mut config = Config::defaults()?;
+    config.log.level = "warn".into();
+    config.limits.profile = match args.limits {
+        LimitsArg::Feishu => Profile::Feishu,
+        LimitsArg::Off => Profile::Off,
+    };
+    observe::logs(&config.log)?;
+    // Removed with everything in it when this function ends.
+    let temporary = tempfile::Builder::new().prefix("countersign-dev-").tempdir();
+    let temporary = temporary.context("cannot create a temporary folder")?;
+    config.data.dir = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
+
+    let _lock = open::lock(&config.data.dir)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let hub = open::hub(&config).await?;
+    let plan = Plan {
+        seed: args.seed,
+        tasks: args.tasks,
+        all_scopes: ALL_SCOPES.iter().map(|s| (*s).to_owned()).collect(),
+        read_scopes: READ_SCOPES.iter().map(|s| (*s).to_owned()).collect(),
+    };
+    let sample = hub.demo(&plan, |_| {}).await?;
+    tokio::spawn(follow_joins(Arc::clone(&hub)));
+
+    let kept = args.data.as_ref().map(|dir| dir.display().to_string());
+    output.answer(&welcome(&url, kept.as_deref(), &sample), &summary(&url, &sample));
+    let api = Api {
+        hub,
+        limits: config.limits.windows(),
+        slow_ms: config.log.slow_ms,
+        access_log: false,
+    };
+    serve(listener, api::router(api), stop_signal()).await;
+    output.note("stopped");
+    Ok(())
+}
+
+fn summary(url: &str, sample: &Sample) -> Value {
+    let app = |(id, secret): (&str, &str)| json!({"app_id": id, "app_secret": secret});
+    json!({
+        "url": url,
+        "apps": [app(APP), app(READER), app(OTHER)],
+        "approval_code": sample.approval_code,
+        "instance_id": sample.instance_id,
+        "user_id": sample.user_id,
+    })
+}
+
+/// What a newcomer needs: the address, the apps, and lines that work when pasted.
+fn welcome(url: &str, kept: Option<&str>, sample: &Sample) -> String {
+    let data = kept.unwrap_or("a temporary folder, removed at the end (keep it with --data DIR)");
+    let Sample { approval_code, instance_id, user_id } = sample;
+    let tasks = format!("{url}/open-apis/approval/v4/external_tasks");
+    let ask = |query: &str, body: &str| {
+        format!(
+            "  curl -s -X GET '{tasks}{query}' -H \"Authorization: Bearer $TOKEN\" \\\n    -d '{body}'"
+        )
+    };
+    let by_instance = ask("", &format!(r#"{{"instance_ids":["{instance_id}"]}}"#));
+    let by_status = ask(
+        "?page_size=2",
+        &format!(r#"{{"approval_codes":["{approval_code}"],"status":"PENDING"}}"#),
+    );
+    let by_user = ask(
+        "",
+        &format!(
+            r#"{{"approval_codes":["{approval_code}"],"user_ids":["{user_id}"],"status":"APPROVED"}}"#
+        ),
+    );
+    format!(
+        "Countersign is ready at {url}
+data: {data}
+
+  app id      secret         may
+  {:<11} {:<14} everything
+  {:<11} {:<14} read
+  {:<11} {:<14} everything, in another tenant
+
+Paste this into another terminal:
+
+  TOKEN=$(curl -s {url}/open-apis/auth/v3/tenant_access_token/internal \\
+    -d '{{\"app_id\":\"{}\",\"app_secret\":\"{}\"}}' | \\
+    sed 's/.*\"tenant_access_token\":\"\\([^\"]*\\)\".*/\\1/')
+
+{by_instance}
+
+{by_status}
+
+{by_user}
+
+Stop with Ctrl-C.",
+        APP.0, APP.1, READER.0, READER.1, OTHER.0, OTHER.1, APP.0, APP.1,
+    )
+}

@@ -1,0 +1,62 @@
+//! The file with the server's keys: one a line, in hexadecimal; the first signs.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use engine::keys::{KEY_BYTES, Keyring};
+
+use crate::clock;
+
+const NAME: &str = "server.key";
+
+/// The keys of a data folder. A folder without data gets a new key; one that has data but no key is
+/// refused, because a new key would silently end every secret.
+pub(crate) fn ring(folder: &Path, has_data: bool) -> Result<Keyring> {
+    let file = folder.join(NAME);
+    if !file.exists() {
+        if has_data {
+            bail!(
+                "{} is missing beside the data: bring it back from your backup, since app \
+                 secrets, tokens and callback secrets depend on it",
+                file.display()
+            );
+        }
+        create(&file).with_context(|| format!("cannot create {}", file.display()))?;
+    }
+    let text =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let keys: Vec<[u8; KEY_BYTES]> = lines
+        .enumerate()
+        .map(|(n, line)| {
+            let bytes = HEXLOWER_PERMISSIVE.decode(line.as_bytes()).ok();
+            bytes.and_then(|bytes| bytes.try_into().ok()).with_context(|| {
+                format!("key {} in {} is not 64 hexadecimal digits", n + 1, file.display())
+            })
+        })
+        .collect::<Result<_>>()?;
+    match keys.split_first() {
+        Some((first, older)) => Ok(Keyring::new(*first, older)),
+        None => bail!("{} holds no key", file.display()),
+    }
+}
+
+fn create(file: &Path) -> Result<()> {
+    let key = HEXLOWER.encode(&clock::random()?);
+    // Complete under another name first: nobody ever reads half a key.
+    let part = file.with_extension(format!("part-{}", std::process::id()));
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    writeln!(new, "{key}")?;
+    new.sync_all()?;
+    // A hard link fails if another process was first, whose key then counts.
+    let linked = fs::hard_link(&part, file);
+    fs::remove_file(&part)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}

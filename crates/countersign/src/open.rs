@@ -1,0 +1,71 @@
+//! Opens a data folder: key, file, hub, and the lock that one server holds.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use domain::Clock;
+use engine::{Hub, Options, Settings, Store};
+
+use crate::clock::{self, SystemClock};
+use crate::config::Config;
+use crate::key;
+
+const DATA_FILE: &str = "countersign.db";
+const LOCK_FILE: &str = "countersign.lock";
+
+/// The hub over the folder that the settings name.
+pub(crate) async fn hub(config: &Config) -> Result<Arc<Hub>> {
+    let folder = &config.data.dir;
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the data folder {}", folder.display()))?;
+    let file = folder.join(DATA_FILE);
+    let keys = key::ring(folder, file.exists())?;
+    let clock = Arc::new(SystemClock);
+    let mut options = Options::new(&file);
+    if config.store.readers > 0 {
+        options.readers = config.store.readers;
+    }
+    options.wal_limit = config.store.wal_limit_mb << 20;
+    let store = Store::open(&options, clock.now())
+        .with_context(|| format!("cannot open the data in {}", folder.display()))?;
+    let settings = Settings { create_people: config.people.auto_create };
+    let ids = Arc::new(clock::ids()?);
+    let hub = Hub::new(store, clock, ids, keys, api::renderers(), settings);
+    hub.claim().await?;
+    Ok(Arc::new(hub))
+}
+
+/// Like `hub`, for commands: a folder without data is a mistake in the path.
+pub(crate) async fn existing(config: &Config) -> Result<Arc<Hub>> {
+    let file = config.data.dir.join(DATA_FILE);
+    if !file.is_file() {
+        bail!(
+            "there is no data in {}: name its folder with --data, or start it with \
+             `countersign tenant create`",
+            config.data.dir.display()
+        );
+    }
+    hub(config).await
+}
+
+/// Held by the one server of a folder for as long as it runs.
+pub(crate) struct Lock(#[expect(dead_code, reason = "dropped to unlock")] File);
+
+/// Takes the folder's lock, or says that another server has it.
+pub(crate) fn lock(folder: &Path) -> Result<Lock> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the data folder {}", folder.display()))?;
+    let path = folder.join(LOCK_FILE);
+    let file = File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock(file)),
+        Err(fs::TryLockError::WouldBlock) => {
+            bail!("another server runs on the data folder {}", folder.display())
+        }
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What operators do with a data folder, one command a function.
+
+use anyhow::{Context, Result, bail};
+use api::{ALL_SCOPES, READ_SCOPES};
+use domain::Millis;
+use engine::access::{
+    NewApp, app_create, app_disable, app_reset_secret, app_scopes, tenant_create,
+};
+use engine::people::Imported;
+use engine::{Error, Hub};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use store::access::{app_all, tenant_all};
+
+use crate::cli::{AppCommand, Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
+use crate::config::Config;
+use crate::output::Output;
+use crate::{open, people_csv};
+
+pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
+    match command {
+        Operate::Tenant(TenantCommand::Create { key, name, place }) => {
+            create_tenant(&place, key, name, output).await
+        }
+        Operate::Tenant(TenantCommand::List { place }) => list_tenants(&place, output).await,
+        Operate::App(command) => app(command, output).await,
+        Operate::People(PeopleCommand::Import { file, tenant, place }) => {
+            import_people(&place, &file, tenant, output).await
+        }
+        Operate::Backup { file, place } => backup(&place, &file, output).await,
+        Operate::Doctor { place } => doctor(&place, output).await,
+    }
+}
+
+fn config(place: &Place) -> Result<Config> {
+    Config::load(&ServeArgs { place: place.clone(), ..ServeArgs::default() })
+}
+
+async fn create_tenant(
+    place: &Place,
+    key: String,
+    name: Option<String>,
+    output: Output,
+) -> Result<()> {
+    // The first command on a new folder, so it may make one.
+    let hub = open::hub(&config(place)?).await?;
+    let name = name.unwrap_or_else(|| key.clone());
+    let tenant = hub.write(move |tx, cx| tenant_create(tx, cx, &key, &name)).await?;
+    output.answer(
+        &format!("created the tenant {} ({})", tenant.key, tenant.name),
+        &json!({"tenant_key": tenant.key, "name": tenant.name}),
+    );
+    Ok(())
+}
+
+async fn list_tenants(place: &Place, output: Output) -> Result<()> {
+    let hub = open::existing(&config(place)?).await?;
+    let tenants = hub.read(|tx, _| Ok(tenant_all(tx)?)).await?;
+    let rows: Vec<_> = tenants.into_iter().map(|tenant| vec![tenant.key, tenant.name]).collect();
+    output.table(&["tenant_key", "name"], &rows);
+    Ok(())
+}
+
+async fn app(command: AppCommand, output: Output) -> Result<()> {
+    match command {
+        AppCommand::Create { tenant, name, scopes, place } => {
+            let hub = open::existing(&config(&place)?).await?;
+            let scopes = scope_list(&scopes)?;
+            let new = NewApp { tenant_key: tenant, name, scopes, key: None, secret: None };
+            let (app, secret) = hub.write(move |tx, cx| app_create(tx, cx, &new)).await?;
+            show_secret(&app.key, secret.expose_secret(), output);
+        }
+        AppCommand::List { place } => list_apps(&place, output).await?,
+        AppCommand::Scopes { app, scopes, place } => {
+            let hub = open::existing(&config(&place)?).await?;
+            let scopes = scope_list(&scopes)?;
+            let app = hub.write(move |tx, _| app_scopes(tx, &app, &scopes)).await?;
+            output.answer(
+                &format!("{} holds: {}", app.key, app.scopes.join(" ")),
+                &json!({"app_id": app.key, "scopes": app.scopes}),
+            );
+        }
+        AppCommand::ResetSecret { app, place } => {
+            let hub = open::existing(&config(&place)?).await?;
+            let reset = hub.write(move |tx, cx| app_reset_secret(tx, cx, &app));
+            let (app, secret) = reset.await?;
+            show_secret(&app.key, secret.expose_secret(), output);
+        }
+        AppCommand::Disable { app, place } => switch_app(&place, app, true, output).await?,
+        AppCommand::Enable { app, place } => switch_app(&place, app, false, output).await?,
+    }
+    Ok(())
+}
+
+async fn switch_app(place: &Place, app: String, disabled: bool, output: Output) -> Result<()> {
+    let hub = open::existing(&config(place)?).await?;
+    let app = hub.write(move |tx, _| app_disable(tx, &app, disabled)).await?;
+    let state = if app.disabled { "disabled" } else { "enabled" };
+    output.answer(
+        &format!("{} is {state}", app.key),
+        &json!({"app_id": app.key, "disabled": app.disabled}),
+    );
+    Ok(())
+}
+
+async fn list_apps(place: &Place, output: Output) -> Result<()> {
+    let hub = open::existing(&config(place)?).await?;
+    let (apps, tenants) = hub.read(|tx, _| Ok((app_all(tx)?, tenant_all(tx)?))).await?;
+    let rows: Vec<_> = apps
+        .into_iter()
+        .map(|app| {
+            let tenant = tenants.iter().find(|tenant| tenant.id == app.tenant);
+            let state = if app.disabled { "disabled" } else { "enabled" };
+            vec![
+                app.key,
+                tenant.map(|tenant| tenant.key.clone()).unwrap_or_default(),
+                app.name,
+                state.to_owned(),
+                date(app.created_at),
+                app.scopes.join(" "),
+            ]
+        })
+        .collect();
+    output.table(&["app_id", "tenant_key", "name", "state", "created", "scopes"], &rows);
+    Ok(())
+}
+
+fn date(at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at.get())
+        .map(|time| time.strftime("%Y-%m-%d").to_string())
+        .unwrap_or_default()
+}
+
+fn show_secret(app: &str, secret: &str, output: Output) {
+    output.answer(
+        &format!("app id      {app}\napp secret  {secret}\nThe secret is not shown again."),
+        &json!({"app_id": app, "app_secret": secret}),
+    );
+}
+
+/// Scopes as given, with `all` and `read` spelled out. A misspelt one would only show as a refusal
+/// much later, so it is refused here.
+fn scope_list(given: &[String]) -> Result<Vec<String>> {
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in given {
+        let meant: &[&str] = match scope.as_str() {
+            "all" => ALL_SCOPES,
+            "read" => READ_SCOPES,
+            one if ALL_SCOPES.contains(&one) => &[one],
+            other => {
+                bail!("`{other}` is not a scope; there are: all, read, {}", ALL_SCOPES.join(", "))
+            }
+        };
+        scopes.extend(meant.iter().map(|s| (*s).to_owned()));
+    }
+    scopes.sort();
+    scopes.dedup();
+    Ok(scopes)
+}
+
+/// People in one transaction.
+const SLICE: usize = 200;
+
+async fn import_people(
+    place: &Place,
+    file: &std::path::Path,
+    tenant_key: String,
+    output: Output,
+) -> Result<()> {
+    let people = people_csv::read(file)?;
+    let hub = open::existing(&config(place)?).await?;
+    let tenant = find_tenant(&hub, tenant_key).await?;
+    let (mut created, mut updated, mut joined) = (0, 0, 0);
+    let mut refused = Vec::new();
+    for slice in people.chunks(SLICE) {
+        let lines = slice.to_vec();
+        let outcomes = hub
+            .write(move |tx, cx| {
+                let each = lines.iter();
+                each.map(|(_, person)| engine::people::import(tx, cx, tenant, person)).collect()
+            })
+            .await?;
+        let outcomes: Vec<Result<Imported, domain::Refusal>> = outcomes;
+        for ((line, _), outcome) in slice.iter().zip(outcomes) {
+            match outcome {
+                Ok(Imported::Created) => created += 1,
+                Ok(Imported::Updated) => updated += 1,
+                Ok(Imported::Joined) => joined += 1,
+                Err(refusal) => refused.push(format!("line {line}: {refusal}")),
+            }
+        }
+    }
+    let moved = hub.finish_joins().await?;
+    output.answer(
+        &format!(
+            "{created} created, {updated} updated, {joined} joined ({moved} instances moved), \
+             {} refused",
+            refused.len()
+        ),
+        &json!({
+            "created": created, "updated": updated, "joined": joined, "moved_instances": moved,
+            "refused": refused,
+        }),
+    );
+    if !refused.is_empty() {
+        bail!("some lines were refused, the others are imported:\n{}", refused.join("\n"));
+    }
+    Ok(())
+}
+
+async fn find_tenant(hub: &Hub, key: String) -> Result<domain::TenantId> {
+    let tenant = hub.read(move |tx, _| {
+        store::access::tenant_by_key(tx, &key)?
+            .ok_or_else(|| Error::NotFound(format!("the tenant `{key}`")))
+    });
+    Ok(tenant.await?.id)
+}
+
+async fn backup(place: &Place, file: &std::path::Path, output: Output) -> Result<()> {
+    let config = config(place)?;
+    let hub = open::existing(&config).await?;
+    hub.store().backup(file).with_context(|| format!("cannot back up to {}", file.display()))?;
+    let key = config.data.dir.join("server.key");
+    output.answer(
+        &format!(
+            "copied the data to {}\nKeep {} with it, in a safe place: without the key the copy's \
+             app secrets and callback secrets are lost.",
+            file.display(),
+            key.display()
+        ),
+        &json!({"file": file, "key_file": key}),
+    );
+    Ok(())
+}
+
+async fn doctor(place: &Place, output: Output) -> Result<()> {
+    let hub = open::existing(&config(place)?).await?;
+    let report = hub.doctor().await?;
+    let text = format!(
+        "{} tenants, {} people ({} known from syncs only), {} instances, {} tasks, {} list \
+         entries, {} joins in progress",
+        report.tenants,
+        report.people,
+        report.stubs,
+        report.instances,
+        report.tasks,
+        report.list_entries,
+        report.open_joins,
+    );
+    output.answer(&text, &serde_json::to_value(&report)?);
+    if !report.faults.is_empty() {
+        bail!("{} faults:\n{}", report.faults.len(), report.faults.join("\n"));
+    }
+    output.note("everything fits");
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What is printed at a terminal: text for people, or one JSON value.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use comfy_table::Table;
+use comfy_table::presets;
+use serde_json::{Value, json};
+
+use crate::cli::Cli;
+
+/// How a command answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+impl Output {
+    /// One answer in both forms.
+    pub(crate) fn answer(self, text: &str, value: &Value) {
+        if self.json {
+            println!("{value}");
+        } else {
+            println!("{text}");
+        }
+    }
+
+    /// A table, or an array of objects with the same names.
+    pub(crate) fn table(self, names: &[&str], rows: &[Vec<String>]) {
+        if self.json {
+            let object = |row: &Vec<String>| -> Value {
+                names.iter().zip(row).map(|(n, v)| ((*n).to_owned(), json!(v))).collect()
+            };
+            println!("{}", rows.iter().map(object).collect::<Value>());
+            return;
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(names.to_vec()).add_rows(rows.to_vec());
+        println!("{table}");
+    }
+
+    /// Something on the way to the answer, for people only.
+    pub(crate) fn note(self, text: &str) {
+        if !self.json {
+            eprintln!("{text}");
+        }
+    }
+
+    /// The end of a command that did not do what was asked.
+    pub(crate) fn failure(self, error: &anyhow::Error) -> ExitCode {
+        if self.json {
+            println!("{}", json!({"error": format!("{error:#}")}));
+        } else {
+            eprintln!("error: {error:#}");
+        }
+        ExitCode::FAILURE
+    }
+}
+
+pub(crate) fn completions(shell: Shell) {
+    clap_complete::generate(shell, &mut Cli::command(), "countersign", &mut std::io::stdout());
+}

@@ -1,0 +1,85 @@
+//! `serve`: the server as operators run it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api::Api;
+use engine::Hub;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::cli::ServeArgs;
+use crate::config::{Config, address};
+use crate::output::Output;
+use crate::server::{serve, stop_signal};
+use crate::{observe, open};
+
+pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
+    let config = Config::load(&args)?;
+    observe::logs(&config.log)?;
+    let metrics = observe::metrics()?;
+    let _lock = open::lock(&config.data.dir)?;
+    let hub = open::hub(&config).await?;
+
+    let listener = listen(&config.server.listen, "server.listen").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let (stop, stopped) = stop_channel();
+    let mut observed = None;
+    if !config.observe.listen.is_empty() {
+        let second = listen(&config.observe.listen, "observe.listen").await?;
+        let at = format!("http://{}", second.local_addr()?);
+        tracing::info!(url = at, "health and metrics");
+        let router = api::observe_router(Arc::clone(&hub), metrics.clone());
+        tokio::spawn(serve(second, router, wait(stopped.clone())));
+        observed = Some(at);
+    }
+    tokio::spawn(observe::upkeep(metrics));
+    tokio::spawn(follow_joins(Arc::clone(&hub)));
+    tracing::info!(url, data = %config.data.dir.display(), "serving");
+    output
+        .answer(&format!("Countersign serves at {url}"), &json!({"url": url, "observe": observed}));
+    tokio::spawn(async move {
+        stop_signal().await;
+        tracing::info!("stopping");
+        let _ = stop.send(true);
+    });
+    let api = Api {
+        hub,
+        limits: config.limits.windows(),
+        slow_ms: config.log.slow_ms,
+        access_log: config.log.access,
+    };
+    serve(listener, api::router(api), wait(stopped)).await;
+    Ok(())
+}
+
+pub(crate) async fn listen(text: &str, setting: &str) -> Result<TcpListener> {
+    let address = address(text, setting)?;
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn stop_channel() -> (watch::Sender<bool>, watch::Receiver<bool>) {
+    watch::channel(false)
+}
+
+async fn wait(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// How often the rows of joined people are looked for. Queries are right meanwhile.
+const JOINS_EVERY: Duration = Duration::from_secs(2);
+
+/// Moves the rows of people who turned out to be one, for as long as the server runs.
+pub(crate) async fn follow_joins(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(JOINS_EVERY);
+    loop {
+        ticks.tick().await;
+        match hub.finish_joins().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "moved what joined people had"),
+            Err(error) => tracing::warn!(%error, "joins are not finished and will be tried again"),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! People: who is behind an alias, and what happens when two turn out to be one.
+//!
+//! Only a sync that names a participant makes a stub; queries and operators never do. When two are
+//! one, the aliases move first, in the transaction that shows it; the rows follow in slices.
+
+use std::collections::HashMap;
+
+use domain::person::{AliasKind, Evidence, PersonRef, join};
+use domain::{PersonId, Refusal, TenantId};
+use serde::Serialize;
+use store::Tx;
+use store::person::{self as rows, Join, Person};
+
+use crate::{Context, Hub, Result, sync};
+
+/// Resolves the people of one payload, each only once.
+#[derive(Default)]
+pub(crate) struct Resolver(HashMap<PersonRef, PersonId>);
+
+impl Resolver {
+    /// Who `named` is; made as a stub when nobody has the alias. `named` is not empty.
+    pub(crate) fn person(
+        &mut self,
+        tx: &mut Tx<'_>,
+        cx: &Context,
+        tenant: TenantId,
+        named: &PersonRef,
+    ) -> Result<PersonId> {
+        if let Some(id) = self.0.get(named) {
+            return Ok(*id);
+        }
+        let id = resolve(tx, cx, tenant, named)?;
+        // A join made others of whoever was resolved before.
+        let joined = named.user_id.is_some() && named.open_id.is_some();
+        if joined {
+            self.0.clear();
+        }
+        self.0.insert(named.clone(), id);
+        Ok(id)
+    }
+}
+
+fn resolve(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, named: &PersonRef) -> Result<PersonId> {
+    let mut found = Vec::new();
+    let mut unknown = Vec::new();
+    for (kind, value) in named.aliases() {
+        match rows::person_by_alias(tx, tenant, kind, value)? {
+            Some(id) => found.push(id),
+            None => unknown.push((kind, value)),
+        }
+    }
+    found.dedup();
+    match found[..] {
+        [] => create_stub(tx, cx, tenant, &unknown),
+        [id] => {
+            if !unknown.is_empty() {
+                learn(tx, tenant, id, named, &unknown)?;
+            }
+            Ok(id)
+        }
+        [a, b, ..] => match join_two(tx, cx, tenant, (a, b), Evidence::Payload)? {
+            Some(id) => Ok(id),
+            None => Err(differ(named).into()),
+        },
+    }
+}
+
+fn differ(named: &PersonRef) -> Refusal {
+    let text = |alias: &Option<String>| alias.clone().unwrap_or_default();
+    Refusal::PeopleDiffer { user_id: text(&named.user_id), open_id: text(&named.open_id) }
+}
+
+fn create_stub(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    aliases: &[(AliasKind, &str)],
+) -> Result<PersonId> {
+    let shown = aliases.first().map_or("", |(_, value)| value);
+    if !cx.settings.create_people {
+        return Err(Refusal::UnknownPerson(shown.to_owned()).into());
+    }
+    let id = PersonId(cx.ids.next(cx.now));
+    let person = Person {
+        id,
+        name: shown.to_owned(),
+        names: Vec::new(),
+        department: String::new(),
+        stub: true,
+    };
+    rows::person_put(tx, tenant, &person, cx.now)?;
+    for (kind, value) in aliases {
+        rows::alias_insert(tx, tenant, *kind, value, id)?;
+    }
+    Ok(id)
+}
+
+/// A payload gave a further alias of somebody known.
+fn learn(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    id: PersonId,
+    named: &PersonRef,
+    unknown: &[(AliasKind, &str)],
+) -> Result<()> {
+    let held = rows::person_aliases(tx, tenant, id)?;
+    for (kind, value) in unknown {
+        if held.iter().any(|(k, _)| k == kind) {
+            return Err(differ(named).into());
+        }
+        rows::alias_insert(tx, tenant, *kind, value, id)?;
+    }
+    Ok(())
+}
+
+/// Makes one of two, if the evidence is enough, and says who stays.
+fn join_two(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    (a, b): (PersonId, PersonId),
+    evidence: Evidence,
+) -> Result<Option<PersonId>> {
+    let a = rows::person_identity(tx, tenant, a)?;
+    let b = rows::person_identity(tx, tenant, b)?;
+    let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
+    let Some((stays, goes)) = join(&a, &b, evidence) else { return Ok(None) };
+    let told_by = match evidence {
+        Evidence::Payload => "payload",
+        Evidence::Import => "import",
+    };
+    let join = Join { from: goes.id, into: stays.id };
+    rows::person_join(tx, tenant, &join, told_by, cx.now)?;
+    Ok(Some(stays.id))
+}
+
+/// A person as an operator describes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportedPerson {
+    /// At least one.
+    pub aliases: Vec<(AliasKind, String)>,
+    /// The name shown where no translation fits; empty keeps what is stored.
+    pub name: String,
+    /// Language code and name; empty keeps what is stored.
+    pub names: Vec<(String, String)>,
+    /// The department; empty keeps what is stored.
+    pub department: String,
+}
+
+/// What an import did with one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Imported {
+    /// Was unknown.
+    Created,
+    /// Was known.
+    Updated,
+    /// Several who were known turned out to be one.
+    Joined,
+}
+
+/// Imports one person. A refusal changes nothing of them, so that others in the same transaction
+/// can go on.
+pub fn import(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    person: &ImportedPerson,
+) -> Result<Result<Imported, Refusal>> {
+    let mut found: Vec<PersonId> = Vec::new();
+    for (kind, value) in &person.aliases {
+        let known = rows::person_by_alias(tx, tenant, *kind, value)?;
+        found.extend(known.filter(|id| !found.contains(id)));
+    }
+    if let Err(refusal) = agree(tx, tenant, &found, person)? {
+        return Ok(Err(refusal));
+    }
+    let outcome = match found.len() {
+        0 => Imported::Created,
+        1 => Imported::Updated,
+        _ => Imported::Joined,
+    };
+    let mut id = found.first().copied().unwrap_or_else(|| PersonId(cx.ids.next(cx.now)));
+    for other in found.iter().skip(1) {
+        if let Some(stays) = join_two(tx, cx, tenant, (id, *other), Evidence::Import)? {
+            id = stays;
+        }
+    }
+    let stored = rows::person_get(tx, tenant, id)?;
+    let held = rows::person_aliases(tx, tenant, id)?;
+    for (kind, value) in &person.aliases {
+        if !held.iter().any(|(k, _)| k == kind) {
+            rows::alias_insert(tx, tenant, *kind, value, id)?;
+        }
+    }
+    let keep = |new: &str, old: Option<&String>| {
+        if new.is_empty() { old.cloned().unwrap_or_default() } else { new.to_owned() }
+    };
+    let names = if person.names.is_empty() {
+        stored.as_ref().map(|s| s.names.clone()).unwrap_or_default()
+    } else {
+        person.names.clone()
+    };
+    let merged = Person {
+        id,
+        name: keep(&person.name, stored.as_ref().map(|s| &s.name)),
+        names,
+        department: keep(&person.department, stored.as_ref().map(|s| &s.department)),
+        stub: false,
+    };
+    rows::person_put(tx, tenant, &merged, cx.now)?;
+    Ok(Ok(outcome))
+}
+
+/// Whether everybody found, and the import itself, can be one person: no kind of alias with two
+/// values.
+fn agree(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    found: &[PersonId],
+    person: &ImportedPerson,
+) -> Result<Result<(), Refusal>> {
+    let mut values: HashMap<AliasKind, String> = person.aliases.iter().cloned().collect();
+    for id in found {
+        for (kind, value) in rows::person_aliases(tx, tenant, *id)? {
+            let known = values.entry(kind).or_insert_with(|| value.clone());
+            if *known != value {
+                let (a, b) = (known.clone(), value);
+                return Ok(Err(Refusal::AliasTaken { given: a, held: b }));
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// How many instances one slice of a join moves.
+const SLICE: usize = 100;
+
+impl Hub {
+    /// Moves the rows of everybody who turned out to be somebody else, slice by slice, and says how
+    /// many instances were touched. Safe to stop and to run again at any point.
+    pub async fn finish_joins(&self) -> Result<usize> {
+        let mut moved = 0;
+        for tenant in self.read(|tx, _| Ok(store::access::tenant_all(tx)?)).await? {
+            let tenant = tenant.id;
+            for join in self.read(move |tx, _| Ok(rows::join_open(tx, tenant)?)).await? {
+                loop {
+                    let join = join.clone();
+                    let slice = self.write(move |tx, cx| move_slice(tx, cx, tenant, &join));
+                    match slice.await? {
+                        0 => break,
+                        count => moved += count,
+                    }
+                }
+            }
+        }
+        Ok(moved)
+    }
+}
+
+/// Moves the rows of some instances, or notes the end. Answers how many instances it moved.
+fn move_slice(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, join: &Join) -> Result<usize> {
+    // The survivor may have been absorbed in the meantime.
+    let into = rows::person_today(tx, tenant, join.from)?;
+    let instances = store::list::list_of_person(tx, tenant, join.from, SLICE)?;
+    for id in &instances {
+        sync::reassign(tx, cx, tenant, *id, join.from, into)?;
+    }
+    let finished = instances.is_empty().then_some(cx.now);
+    let count = i64::try_from(instances.len()).unwrap_or(i64::MAX);
+    rows::join_progress(tx, tenant, join.from, count, finished)?;
+    Ok(instances.len())
+}

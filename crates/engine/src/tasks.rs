@@ -1,0 +1,271 @@
+//! Listing the states of third-party tasks: pages of instances in the order in which they were
+//! first accepted.
+//!
+//! A page costs the rows that it shows: the filter names lists that are kept in paging order, and a
+//! page is a merge of them after a position. An instance that matches from the first page to the
+//! last is seen exactly once, whatever is written in between.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use domain::filter::{FilterParts, TaskFilter};
+use domain::person::AliasKind;
+use domain::{DefinitionId, InstanceId, PersonId};
+use store::Tx;
+use store::list::{List, list_page};
+
+use crate::card::{self, Card, Choice};
+use crate::page::{self, PageFault, Query};
+use crate::{Caller, Context, Error, Result};
+
+/// A page of instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The instances with their matching tasks.
+    pub cards: Vec<Card>,
+    /// Continues after the last one; `None` when there is no more.
+    pub next: Option<String>,
+}
+
+/// The page that `parts` ask for, or that `token` continues. `size` is 1 or more.
+pub fn list(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    caller: &Caller,
+    parts: &FilterParts,
+    token: Option<&str>,
+    size: usize,
+) -> Result<Page> {
+    let (query, after) = match token {
+        None => {
+            let filter = TaskFilter::new(parts.clone()).map_err(Error::Filter)?;
+            (resolve(tx, caller, &filter)?, InstanceId(0))
+        }
+        Some(token) => {
+            let (query, after) = page::open(cx, caller, token)?;
+            if !parts.is_empty() {
+                let filter = TaskFilter::new(parts.clone()).map_err(Error::Filter)?;
+                if page::hash(&filter) != query.hash {
+                    return Err(PageFault::OtherFilter.into());
+                }
+            }
+            (query, after)
+        }
+    };
+    let people = match &query.people {
+        None => None,
+        Some(people) => Some(rows_of(tx, caller, people)?),
+    };
+    // One more than asked for tells whether there is more.
+    let mut found = match &query.instances {
+        Some(instances) => named(tx, cx, caller, &query, people, instances, after, size + 1)?,
+        None => listed(tx, cx, caller, &query, people, after, size + 1)?,
+    };
+    let more = found.len() > size;
+    found.truncate(size);
+    let next = match found.last() {
+        Some((last, _)) if more => Some(page::seal(cx, caller, &query, *last)),
+        _ => None,
+    };
+    Ok(Page { cards: found.into_iter().map(|(_, card)| card).collect(), next })
+}
+
+/// The ids behind the caller's names. What nobody knows matches nothing.
+fn resolve(tx: &mut Tx<'_>, caller: &Caller, filter: &TaskFilter) -> Result<Query> {
+    let (tenant, app) = (caller.tenant, caller.app.id);
+    let (instances, codes, users, status) = match filter {
+        TaskFilter::Instances { instances, codes, users, status } => {
+            (Some(instances), codes, users, *status)
+        }
+        TaskFilter::Status { codes, users, status } => (None, codes, users, Some(*status)),
+    };
+    let instances = match instances {
+        None => None,
+        Some(names) => {
+            let mut ids = Vec::with_capacity(names.len());
+            for name in names {
+                let head = store::external::instance_head(tx, tenant, app, name)?;
+                ids.extend(head.map(|head| head.id));
+            }
+            ids.sort_unstable();
+            Some(ids)
+        }
+    };
+    let mut definitions = Vec::new();
+    for code in codes {
+        definitions.extend(definition_by_either_code(tx, caller, code)?);
+    }
+    definitions.sort_unstable();
+    definitions.dedup();
+    let mut people = Vec::new();
+    for user in users {
+        people.extend(store::person::person_by_alias(tx, tenant, AliasKind::UserId, user)?);
+    }
+    people.sort_unstable();
+    people.dedup();
+    Ok(Query {
+        hash: page::hash(filter),
+        instances,
+        definitions: (!codes.is_empty()).then_some(definitions),
+        people: (!users.is_empty()).then_some(people),
+        status,
+    })
+}
+
+fn definition_by_either_code(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    code: &str,
+) -> Result<Option<DefinitionId>> {
+    let (tenant, app) = (caller.tenant, caller.app.id);
+    match store::definition::definition_head(tx, tenant, code)? {
+        Some((owner, id)) if owner == app => Ok(Some(id)),
+        _ => Ok(store::definition::definition_id_by_custom_code(tx, tenant, app, code)?),
+    }
+}
+
+/// Every id under which rows of `people` may stand today: a token outlives a join.
+fn rows_of(tx: &mut Tx<'_>, caller: &Caller, people: &[PersonId]) -> Result<Vec<PersonId>> {
+    let mut ids = Vec::with_capacity(people.len());
+    for person in people {
+        let today = store::person::person_today(tx, caller.tenant, *person)?;
+        ids.extend(store::person::person_rows_of(tx, caller.tenant, today)?);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+type Found = Vec<(InstanceId, Card)>;
+
+/// Of the named instances those after `after` that match.
+#[expect(clippy::too_many_arguments, reason = "the parts of one query, used once")]
+fn named(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    caller: &Caller,
+    query: &Query,
+    people: Option<Vec<PersonId>>,
+    instances: &[InstanceId],
+    after: InstanceId,
+    limit: usize,
+) -> Result<Found> {
+    // Without a status or people an instance is listed with whatever tasks it has.
+    let needs_task = query.status.is_some() || people.is_some();
+    let choice = Choice { status: query.status, people };
+    let mut found = Vec::new();
+    for id in instances.iter().filter(|id| **id > after) {
+        if let Some(definitions) = &query.definitions {
+            let head = store::external::instance_head_by_id(tx, caller.tenant, *id)?;
+            if !head.is_some_and(|head| definitions.contains(&head.definition)) {
+                continue;
+            }
+        }
+        let card = card::read(tx, cx, caller.tenant, *id, &choice)?;
+        found.extend(
+            card.filter(|card| !needs_task || card.tasks().len() > 0).map(|card| (*id, card)),
+        );
+        if found.len() == limit {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The first instances after `after` on any of the query's lists.
+fn listed(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    caller: &Caller,
+    query: &Query,
+    people: Option<Vec<PersonId>>,
+    after: InstanceId,
+    limit: usize,
+) -> Result<Found> {
+    let status = query.status.map_or(0, domain::instance::TaskStatus::code);
+    let definitions = query.definitions.as_deref().unwrap_or_default();
+    let lists: Vec<List> = match &people {
+        None => definitions.iter().map(|d| List::Status(*d, status)).collect(),
+        Some(people) => people
+            .iter()
+            .flat_map(|p| definitions.iter().map(|d| List::Person(*p, status, *d)))
+            .collect(),
+    };
+    let ids = merge(&lists, after, limit, |list, after, limit| {
+        Ok(list_page(tx, caller.tenant, list, after, limit)?)
+    })?;
+    let choice = Choice { status: query.status, people };
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let card = card::read(tx, cx, caller.tenant, id, &choice)?
+            .ok_or_else(|| Error::Internal(format!("instance {id} is on a list but not there")))?;
+        found.push((id, card));
+    }
+    Ok(found)
+}
+
+/// The least entries that a list is asked for at once: a round trip costs more than a few rows.
+const LEAST_CHUNK: usize = 8;
+
+/// The first `limit` distinct ids of all `lists` after `after`, in order. Lists are read in chunks,
+/// so that many lists do not read a page each.
+fn merge(
+    lists: &[List],
+    after: InstanceId,
+    limit: usize,
+    mut fetch: impl FnMut(List, InstanceId, usize) -> Result<Vec<InstanceId>>,
+) -> Result<Vec<InstanceId>> {
+    let chunk = (2 * limit / lists.len().max(1)).clamp(LEAST_CHUNK.min(limit), limit);
+    let mut buffers: Vec<VecDeque<InstanceId>> = Vec::with_capacity(lists.len());
+    let mut heads = BinaryHeap::new();
+    for (index, list) in lists.iter().enumerate() {
+        let mut buffer = VecDeque::from(fetch(*list, after, chunk)?);
+        heads.extend(buffer.pop_front().map(|id| Reverse((id, index))));
+        buffers.push(buffer);
+    }
+    let mut merged: Vec<InstanceId> = Vec::with_capacity(limit);
+    while let Some(Reverse((id, index))) = heads.pop() {
+        if merged.last() != Some(&id) {
+            merged.push(id);
+            if merged.len() == limit {
+                break;
+            }
+        }
+        if buffers[index].is_empty() {
+            buffers[index] = fetch(lists[index], id, chunk)?.into();
+        }
+        heads.extend(buffers[index].pop_front().map(|id| Reverse((id, index))));
+    }
+    Ok(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_merge_is_the_sorted_union(
+            contents in prop::collection::vec(prop::collection::btree_set(1_i64..60, 0..40), 0..6),
+            after in 0_i64..60,
+            limit in 1_usize..50,
+        ) {
+            let lists: Vec<_> = (0..contents.len())
+                .map(|n| List::Status(DefinitionId(i64::try_from(n).unwrap()), 1))
+                .collect();
+            let merged = merge(&lists, InstanceId(after), limit, |list, after, limit| {
+                let List::Status(DefinitionId(n), _) = list else { unreachable!() };
+                let list = &contents[usize::try_from(n).unwrap()];
+                let rest = list.iter().filter(|id| **id > after.get());
+                Ok(rest.take(limit).map(|id| InstanceId(*id)).collect())
+            }).unwrap();
+            let union: BTreeSet<_> = contents.iter().flatten().filter(|id| **id > after).collect();
+            let expected: Vec<_> = union.into_iter().take(limit).map(|id| InstanceId(*id)).collect();
+            prop_assert_eq!(merged, expected);
+        }
+    }
+}
