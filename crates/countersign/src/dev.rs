@@ -64,6 +64,7 @@ fn summary(url: &str, sample: &Sample) -> Value {
         "approval_code": sample.approval_code,
         "instance_id": sample.instance_id,
         "user_id": sample.user_id,
+        "pid": std::process::id(),
     })
 }
 

@@ -38,8 +38,10 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     tokio::spawn(observe::upkeep(metrics));
     tokio::spawn(follow_joins(Arc::clone(&hub)));
     tracing::info!(url, data = %config.data.dir.display(), "serving");
-    output
-        .answer(&format!("Countersign serves at {url}"), &json!({"url": url, "observe": observed}));
+    output.answer(
+        &format!("Countersign serves at {url}"),
+        &json!({"url": url, "observe": observed, "pid": std::process::id()}),
+    );
     tokio::spawn(async move {
         stop_signal().await;
         tracing::info!("stopping");

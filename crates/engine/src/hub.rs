@@ -109,26 +109,26 @@ impl Hub {
         self.store.write(move |tx| use_case(tx, &context)).await
     }
 
-    /// Makes sure that the data was written under the first key of the ring, and claims fresh data
-    /// for it. Without this, a lost key file would silently kill every secret.
+    /// Makes sure that one of the ring's keys is the one that the data was written under, and notes
+    /// the first from now on. Without this, a lost key file would silently kill every secret.
     pub async fn claim(&self) -> Result<()> {
-        const NAME: &str = "server_key_fingerprint";
-        let own = self.keys.fingerprint();
-        let stored = self.write(move |tx, cx| {
-            let stored = store::access::setting_get(tx, NAME)?;
-            if stored.is_none() {
-                store::access::setting_put(tx, NAME, &cx.keys.fingerprint())?;
+        self.write(|tx, cx| {
+            const NAME: &str = "server_key_fingerprint";
+            let own = cx.keys.fingerprints();
+            match store::access::setting_get(tx, NAME)? {
+                Some(stored) if stored == own[0] => return Ok(()),
+                Some(stored) if !own.contains(&stored) => {
+                    return Err(Error::Internal(
+                        "this data was written under another server key: bring back its key \
+                         file, since app secrets, tokens and callback secrets depend on it"
+                            .into(),
+                    ));
+                }
+                _ => {}
             }
-            Ok(stored)
-        });
-        match stored.await? {
-            Some(stored) if stored != own => Err(Error::Internal(
-                "this data was written under another server key: bring back its key file, \
-                 since app secrets, tokens and callback secrets depend on it"
-                    .into(),
-            )),
-            _ => Ok(()),
-        }
+            Ok(store::access::setting_put(tx, NAME, &own[0])?)
+        })
+        .await
     }
 
     /// Whether the data can be read: for readiness probes.

@@ -72,10 +72,14 @@ impl Keyring {
         Self(std::iter::once(&first).chain(older).map(key).collect())
     }
 
-    /// What names the first key without telling it: kept beside the data, so that a server with
-    /// another key notices.
-    pub fn fingerprint(&self) -> String {
-        HEXLOWER.encode(&mac(self.0[0].secret.expose_secret(), &[b"countersign fingerprint v1"]))
+    /// What names each key without telling it, the signing one first: kept beside the data, so that
+    /// a server with other keys notices.
+    pub fn fingerprints(&self) -> Vec<String> {
+        let text = b"countersign fingerprint v1";
+        self.0
+            .iter()
+            .map(|key| HEXLOWER.encode(&mac(key.secret.expose_secret(), &[text])))
+            .collect()
     }
 
     /// The id of the key that signs.

@@ -27,6 +27,13 @@ impl<'a> Tx<'a> {
         Self { arm: Arm::Sqlite(conn, texts), statements: 0, rows_written: 0 }
     }
 
+    /// The connection itself, to make it fail.
+    #[cfg(test)]
+    pub(crate) fn connection(&self) -> &'a Connection {
+        let Arm::Sqlite(conn, _) = &self.arm;
+        conn
+    }
+
     /// How many statements this transaction ran so far.
     pub fn statements(&self) -> u64 {
         self.statements

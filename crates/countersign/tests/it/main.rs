@@ -1,1 +1,16 @@
+//! One test binary over the boundary: HTTP and the command line.
 
+#![expect(unreachable_pub, reason = "`pub` means: for the other modules of this binary")]
+
+mod architecture;
+mod cli;
+mod crash;
+mod errors;
+mod gateway;
+mod oracle;
+mod people;
+mod process;
+mod properties;
+mod story;
+mod support;
+mod tokens;

@@ -28,13 +28,16 @@ pub struct Options {
     /// Past this many bytes of write-ahead log the writer itself makes a checkpoint, so that a
     /// saturated writer cannot fill the disk.
     pub wal_limit: u64,
+    /// See [`writer::BATCH_WORK`]; tests make it endless.
+    batch_work: Duration,
 }
 
 impl Options {
     /// The usual settings for `file`.
     pub fn new(file: impl Into<PathBuf>) -> Self {
         let readers = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { file: file.into(), readers, wal_limit: 64 << 20 }
+        let batch_work = writer::BATCH_WORK;
+        Self { file: file.into(), readers, wal_limit: 64 << 20, batch_work }
     }
 }
 
@@ -67,7 +70,11 @@ impl Store {
     pub fn open(options: &Options, now: Millis) -> Result<Self> {
         let writer = connect(&options.file, Role::Writer)?;
         migrate::run(&writer, now.get())?;
+        Self::start(options, writer)
+    }
 
+    /// Starts the threads around a writer's connection.
+    fn start(options: &Options, writer: Connection) -> Result<Self> {
         let mut threads = Vec::new();
         let (reads, read_queue) = bounded(QUEUE);
         for n in 0..options.readers.max(1) {
@@ -80,7 +87,8 @@ impl Store {
         threads.push(spawn("checkpoint", move || checkpoint::run(&keeper, &nudged))?);
         let wal = checkpoint::Wal::new(&options.file, options.wal_limit, nudge);
         let (writes, write_queue) = bounded(QUEUE);
-        threads.push(spawn("write", move || writer::run(&writer, &write_queue, &wal))?);
+        let work = options.batch_work;
+        threads.push(spawn("write", move || writer::run(&writer, work, &write_queue, &wal))?);
 
         let file = options.file.clone();
         Ok(Self(Arc::new(Inner { file, reads: Some(reads), writes: Some(writes), threads })))
@@ -116,7 +124,8 @@ impl Store {
     /// Copies the data as of now into a new file, while the server runs. The copy is whole or
     /// absent: it appears under its name when it is complete and on disk.
     pub fn backup(&self, target: &Path) -> Result<()> {
-        let source = connect(&self.0.file, Role::Reader)?;
+        // Not a reader: those may not even write into another file.
+        let source = connect(&self.0.file, Role::Keeper)?;
         let part = target.with_extension("part");
         let failed = |e: std::io::Error| Error::Engine(format!("{}: {e}", target.display()));
         if target.exists() {

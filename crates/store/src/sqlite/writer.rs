@@ -21,7 +21,8 @@ use crate::{Error, Result, Tx};
 /// A batch ends at this many closures or this much work, so that the first caller does not wait
 /// for the last (own figures).
 const BATCH_LEN: usize = 256;
-const BATCH_WORK: Duration = Duration::from_millis(5);
+/// See [`BATCH_LEN`].
+pub(super) const BATCH_WORK: Duration = Duration::from_millis(5);
 
 /// A closure, its result so far, and the way to its caller.
 pub(super) trait Job: Send {
@@ -75,8 +76,13 @@ pub(super) fn panic_text(panic: &Box<dyn Any + Send>) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }
 
-pub(super) fn run(conn: &Connection, queue: &Receiver<Box<dyn Job>>, wal: &Wal) {
-    let writer = Writer { conn, texts: RefCell::new(Positional::default()) };
+pub(super) fn run(
+    conn: &Connection,
+    batch_work: Duration,
+    queue: &Receiver<Box<dyn Job>>,
+    wal: &Wal,
+) {
+    let writer = Writer { conn, batch_work, texts: RefCell::new(Positional::default()) };
     for first in queue {
         let members = writer.batch(first, queue);
         metrics::histogram!("countersign_write_batch_size").record(members.len() as f64);
@@ -89,6 +95,7 @@ pub(super) fn run(conn: &Connection, queue: &Receiver<Box<dyn Job>>, wal: &Wal) 
 
 struct Writer<'c> {
     conn: &'c Connection,
+    batch_work: Duration,
     texts: RefCell<Positional>,
 }
 
@@ -112,7 +119,7 @@ impl Writer<'_> {
             if alive.is_err() {
                 break;
             }
-            if members.len() < BATCH_LEN && started.elapsed() < BATCH_WORK {
+            if members.len() < BATCH_LEN && started.elapsed() < self.batch_work {
                 members.extend(queue.try_recv());
             }
         }

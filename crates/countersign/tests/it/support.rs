@@ -1,0 +1,266 @@
+//! A hub in this process, with a clock that moves when told, and callers that speak HTTP to it.
+
+use std::sync::Arc;
+
+use api::{ALL_SCOPES, Api, Limits, READ_SCOPES};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use domain::time::ManualClock;
+use domain::{Ids, Millis};
+use engine::access::{NewApp, app_create, tenant_create};
+use engine::keys::Keyring;
+use engine::{Hub, Options, Settings, Store};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// Monday 2026-01-05, 09:00 in Shanghai.
+pub const START: Millis = Millis(1_767_574_800_000);
+
+pub const TOKEN: &str = "/open-apis/auth/v3/tenant_access_token/internal";
+pub const APPROVALS: &str = "/open-apis/approval/v4/external_approvals";
+pub const INSTANCES: &str = "/open-apis/approval/v4/external_instances";
+pub const CHECK: &str = "/open-apis/approval/v4/external_instances/check";
+pub const TASKS: &str = "/open-apis/approval/v4/external_tasks";
+
+/// A server in this process with two tenants and four apps.
+pub struct TestHub {
+    pub hub: Arc<Hub>,
+    pub clock: Arc<ManualClock>,
+    router: Router,
+    _data: TempDir,
+}
+
+/// How a test hub differs from the usual one.
+pub struct Setup {
+    pub limits: Limits,
+    pub create_people: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { limits: Limits::off(), create_people: true }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e} in {}", self.text))
+    }
+
+    pub fn code(&self) -> i64 {
+        self.json()["code"].as_i64().unwrap_or_else(|| panic!("no code in {}", self.text))
+    }
+
+    /// The `data` of a success.
+    pub fn data(&self) -> Value {
+        assert_eq!((self.status, self.code()), (StatusCode::OK, 0), "{}", self.text);
+        self.json()["data"].clone()
+    }
+
+    /// The paths of all fields that are named as wrong.
+    pub fn fields(&self) -> Vec<String> {
+        let violations = self.json()["error"]["field_violations"].clone();
+        let name = |v: &Value| v["field"].as_str().unwrap_or_default().to_owned();
+        violations.as_array().into_iter().flatten().map(name).collect()
+    }
+}
+
+impl TestHub {
+    pub async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(START));
+        let mut options = Options::new(data.path().join("countersign.db"));
+        options.readers = 2;
+        let store = Store::open(&options, START).unwrap();
+        let hub = Hub::new(
+            store,
+            Arc::clone(&clock) as Arc<dyn domain::Clock>,
+            Arc::new(Ids::new([7; 32])),
+            Keyring::new([7; 32], &[]),
+            api::renderers(),
+            Settings { create_people: setup.create_people },
+        );
+        let hub = Arc::new(hub);
+        let api =
+            Api { hub: Arc::clone(&hub), limits: setup.limits, slow_ms: 60_000, access_log: false };
+        let this = Self { hub, clock, router: api::router(api), _data: data };
+        this.found_companies().await;
+        this
+    }
+
+    async fn found_companies(&self) {
+        self.hub
+            .write(|tx, cx| {
+                tenant_create(tx, cx, "acme", "Acme")?;
+                tenant_create(tx, cx, "other", "Other")?;
+                for (key, tenant, scopes) in [
+                    ("cli_oa", "acme", ALL_SCOPES),
+                    ("cli_erp", "acme", ALL_SCOPES),
+                    ("cli_reader", "acme", READ_SCOPES),
+                    ("cli_other", "other", ALL_SCOPES),
+                ] {
+                    let new = NewApp {
+                        tenant_key: tenant.to_owned(),
+                        name: key.to_owned(),
+                        scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
+                        key: Some(key.to_owned()),
+                        secret: Some("secret".into()),
+                    };
+                    app_create(tx, cx, &new)?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+
+    /// One request; `token` goes into the Authorization header as it is, behind `Bearer `.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        self.request(request.body(body.into()).unwrap()).await
+    }
+
+    pub async fn request(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// A caller with a fresh token.
+    pub async fn app<'h>(&'h self, key: &str) -> App<'h> {
+        let body = json!({"app_id": key, "app_secret": "secret"}).to_string();
+        let answer = self.send(Method::POST, TOKEN, None, body).await;
+        let token = answer.json()["tenant_access_token"].as_str().unwrap().to_owned();
+        App { hub: self, token }
+    }
+}
+
+/// An app that calls the hub.
+pub struct App<'h> {
+    pub hub: &'h TestHub,
+    pub token: String,
+}
+
+impl App<'_> {
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.hub.send(Method::POST, path, Some(&self.token), body.to_string()).await
+    }
+
+    /// A GET with a body, as the official clients send it.
+    pub async fn get(&self, path: &str, body: &Value) -> Answer {
+        self.hub.send(Method::GET, path, Some(&self.token), body.to_string()).await
+    }
+
+    /// Registers a definition and answers its real code.
+    pub async fn define(&self, code: &str) -> String {
+        let answer = self.post(APPROVALS, &definition(code)).await;
+        answer.data()["approval_code"].as_str().unwrap().to_owned()
+    }
+
+    /// Syncs an instance that must be accepted.
+    pub async fn sync(&self, payload: &Value) -> Value {
+        self.post(INSTANCES, payload).await.data()
+    }
+
+    /// Every instance that a filter lists, page by page.
+    pub async fn walk(&self, filter: &Value, page_size: usize) -> Vec<Value> {
+        let mut found = Vec::new();
+        let mut token = String::new();
+        loop {
+            let path = format!("{TASKS}?page_size={page_size}&page_token={token}");
+            let data = self.get(&path, filter).await.data();
+            found.extend(data["data"].as_array().unwrap().iter().cloned());
+            assert_eq!(data["has_more"].as_bool().unwrap(), data.get("page_token").is_some());
+            match data.get("page_token") {
+                None => return found,
+                Some(next) => next.as_str().unwrap().clone_into(&mut token),
+            }
+        }
+    }
+}
+
+/// A definition with everything that is required.
+pub fn definition(code: &str) -> Value {
+    json!({
+        "approval_name": "@i18n@name",
+        "approval_code": code,
+        "group_code": "group",
+        "group_name": "@i18n@group",
+        "external": {"support_pc": true, "support_mobile": true},
+        "i18n_resources": [{
+            "locale": "zh-CN",
+            "is_default": true,
+            "texts": [
+                {"key": "@i18n@name", "value": "报销"},
+                {"key": "@i18n@group", "value": "财务"},
+            ],
+        }],
+    })
+}
+
+/// An instance with everything that is required and no tasks.
+pub fn instance(code: &str, id: &str, status: &str, update_time: i64) -> Value {
+    json!({
+        "approval_code": code,
+        "instance_id": id,
+        "status": status,
+        "links": {"pc_link": "https://oa.example.com/i"},
+        "user_id": "initiator",
+        "start_time": "1000",
+        "end_time": "0",
+        "update_time": update_time.to_string(),
+        "i18n_resources": [],
+        "task_list": [],
+    })
+}
+
+/// A task with everything that is required.
+pub fn task(id: &str, user: &str, status: &str, update_time: i64) -> Value {
+    json!({
+        "task_id": id,
+        "user_id": user,
+        "links": {"pc_link": "https://oa.example.com/t"},
+        "status": status,
+        "create_time": "1000",
+        "end_time": "0",
+        "update_time": update_time.to_string(),
+    })
+}
+
+/// A copy with everything that is required.
+pub fn cc(id: &str, user: &str, update_time: i64) -> Value {
+    json!({
+        "cc_id": id,
+        "user_id": user,
+        "links": {"pc_link": "https://oa.example.com/c"},
+        "read_status": "UNREAD",
+        "create_time": "1000",
+        "update_time": update_time.to_string(),
+    })
+}
