@@ -1,5 +1,6 @@
 //! One test binary over the boundary: HTTP and the command line.
 
+#![recursion_limit = "256"]
 #![expect(unreachable_pub, reason = "`pub` means: for the other modules of this binary")]
 
 mod architecture;

@@ -1,0 +1,76 @@
+//! Whether the tests can fail: changes the rules one by one and runs what should notice.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::{fs, io};
+
+use anyhow::{Context, Result, bail};
+
+use crate::steps::{cargo, root, run, target};
+
+/// Where a silent fault would do most harm: sync rules, filters, page tokens.
+const FILES: [&str; 6] = [
+    "crates/domain/src/sync.rs",
+    "crates/domain/src/filter.rs",
+    "crates/domain/src/text.rs",
+    "crates/engine/src/page.rs",
+    "crates/engine/src/tasks.rs",
+    "crates/engine/src/check.rs",
+];
+
+/// Survivors that are known, each with a reason.
+const KNOWN: &str = "mutants.known";
+
+const VERSION: &str = "27.1.0";
+
+pub(crate) fn run_all() -> Result<()> {
+    let tool = target().join("tools/bin/cargo-mutants");
+    if !tool.exists() {
+        let tools = target().join("tools").display().to_string();
+        cargo(&["install", "--locked", "cargo-mutants", "--version", VERSION, "--root", &tools])?;
+    }
+    let out = target().join("mutants");
+    let mut command = Command::new(tool);
+    command.args(["mutants", "--baseline", "skip", "--timeout", "300", "--output"]);
+    command.arg(&out).current_dir(root());
+    for file in FILES {
+        command.args(["--file", file]);
+    }
+    // Every test that reaches these files; fewer random cases, since each mutant runs them all.
+    command.args(["--test-workspace", "true", "--"]);
+    command.args(["-p", "domain", "-p", "engine", "-p", "countersign", "--lib", "--test", "it"]);
+    command.args(["--", "properties", "story", "people", "errors", "tests", "gateway"]);
+    command.env("PROPTEST_CASES", "150");
+    // Survivors make the tool fail; they are compared with the known ones below.
+    match run(&mut command) {
+        Err(error) if !out.join("mutants.out/missed.txt").exists() => return Err(error),
+        _ => {}
+    }
+    compare(&out.join("mutants.out/missed.txt"))
+}
+
+fn compare(missed: &PathBuf) -> Result<()> {
+    let known = fs::read_to_string(root().join(KNOWN)).or_else(|e| match e.kind() {
+        io::ErrorKind::NotFound => Ok(String::new()),
+        _ => Err(e),
+    })?;
+    // Line and column move with every edit; what was changed does not.
+    let name = |line: &str| -> String {
+        let (place, change) = line.split_once(": ").unwrap_or((line, ""));
+        let file = place.split(':').next().unwrap_or_default();
+        format!("{file}: {change}")
+    };
+    let known: Vec<&str> = known
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+        .map(|line| line.split(" -- ").next().unwrap_or_default().trim())
+        .collect();
+    let missed = fs::read_to_string(missed).with_context(|| format!("{}", missed.display()))?;
+    let new: Vec<String> =
+        missed.lines().map(name).filter(|line| !known.contains(&line.as_str())).collect();
+    if !new.is_empty() {
+        bail!("no test noticed these; add one, or a reason to {KNOWN}:\n{}", new.join("\n"));
+    }
+    println!("every change was noticed, but for {} with a reason in {KNOWN}", known.len());
+    Ok(())
+}
