@@ -96,7 +96,7 @@ fn request(object: &Object<'_>, users: AliasKind) -> DefinitionRequest {
     }
     let external = object.object("external");
     let (source, secrets) = external.as_ref().map(read_external).unwrap_or_default();
-    let managers = object.texts("managers", limits::VIEWERS).unwrap_or_default();
+    let managers = object.texts("managers", limits::VIEWERS, limits::ID_CHARS).unwrap_or_default();
     DefinitionRequest {
         custom_code: object.required_text("approval_code", limits::CODE_CHARS),
         name,
@@ -140,7 +140,16 @@ fn read_external(object: &Object<'_>) -> (External, CallbackSecrets) {
 fn read_viewer(object: &Object<'_>, users: AliasKind) -> Viewer {
     let user = object.text_up_to("viewer_user_id", limits::ID_CHARS);
     let department = object.text_up_to("viewer_department_id", limits::ID_CHARS);
-    match object.required_choice("viewer_type", VIEWER_TYPE) {
+    // The page stars no member of a viewer: without a type, the id that is given tells it.
+    let told = match (&user, &department) {
+        (Some(_), _) => ViewerType::User,
+        (None, Some(_)) => ViewerType::Department,
+        (None, None) => ViewerType::Tenant,
+    };
+    if told == ViewerType::Tenant && !object.has("viewer_type") {
+        object.required("viewer_type");
+    }
+    match object.choice("viewer_type", VIEWER_TYPE).unwrap_or(told) {
         ViewerType::Tenant => Viewer::Tenant,
         ViewerType::None => Viewer::None,
         ViewerType::Department => {

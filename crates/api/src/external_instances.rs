@@ -24,11 +24,7 @@ pub(crate) async fn sync(call: Call) -> Result<Reply, Fault> {
     let caller = call.caller();
     let write = call.hub().write(move |tx, cx| sync_instance(tx, cx, &caller, &code, &payload));
     let done = write.await?;
-    let warning = (!done.shared_ids.is_empty()).then(|| {
-        let ids: Vec<_> =
-            done.shared_ids.iter().map(|id| id.escape_default().to_string()).collect();
-        format!("ids used for several things of one instance: {}", ids.join(", "))
-    });
+    let warning = (!done.shared_ids.is_empty()).then(|| warning(&done.shared_ids));
     let data = json!({
         "data": instance_json(&done),
         "process_record": {
@@ -60,6 +56,20 @@ pub(crate) async fn check(call: Call) -> Result<Reply, Fault> {
         })
         .collect();
     Ok(Reply::data(&json!({"diff_instances": instances})))
+}
+
+/// How many ids the warning names, and how much of each: clients bound their headers.
+const WARNED_IDS: usize = 10;
+const WARNED_CHARS: usize = 40;
+
+fn warning(ids: &[String]) -> String {
+    let short = |id: &String| {
+        id.chars().take(WARNED_CHARS).flat_map(char::escape_default).collect::<String>()
+    };
+    let named: Vec<_> = ids.iter().take(WARNED_IDS).map(short).collect();
+    let more = ids.len().saturating_sub(WARNED_IDS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("ids used for several things of one instance: {}{more}", named.join(", "))
 }
 
 fn asked(object: &Object<'_>) -> Vec<Stamps> {
@@ -134,7 +144,7 @@ fn instance_json(done: &Synced) -> Value {
     out.opt("user_name", d.initiator_name.clone());
     out.opt("department_id", d.department_id.clone());
     out.opt("department_name", d.department_name.clone());
-    out.opt("display_method", d.display_method.map(|m| word(DISPLAY_METHOD, m)));
+    out.opt("display_method", d.display_method.get().map(|m| word(DISPLAY_METHOD, m)));
     out.opt("trusteeship_url_token", d.trusteeship_url_token.clone());
     out.opt("trusteeship_user_id_type", d.trusteeship_user_id_type.clone());
     if let Some(urls) = &d.trusteeship_urls {
@@ -189,7 +199,7 @@ fn task_json(task: &Task) -> Value {
     out.opt("action_context", d.action_context.clone());
     let actions = d.actions.as_ref();
     out.opt("action_configs", actions.map(|a| a.iter().map(action_json).collect::<Vec<_>>()));
-    out.opt("display_method", d.display_method.map(|m| word(DISPLAY_METHOD, m)));
+    out.opt("display_method", d.display_method.get().map(|m| word(DISPLAY_METHOD, m)));
     out.opt("exclude_statistics", d.exclude_statistics);
     out.opt("node_id", d.node_id.clone());
     out.opt("node_name", d.node_name.clone());
@@ -218,7 +228,7 @@ fn cc_json(cc: &Cc) -> Value {
     out.opt("title", d.title.clone());
     out.put("create_time", cc.create_time.to_string());
     out.put("update_time", cc.update_time.to_string());
-    out.opt("display_method", d.display_method.map(|m| word(DISPLAY_METHOD, m)));
+    out.opt("display_method", d.display_method.get().map(|m| word(DISPLAY_METHOD, m)));
     out.0.into()
 }
 

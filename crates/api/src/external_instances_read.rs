@@ -51,7 +51,7 @@ fn instance(object: &Object<'_>, mode: Mode) -> Instance {
             initiator_name,
             department_id: object.text_up_to("department_id", ID_CHARS),
             department_name: object.text("department_name"),
-            display_method: object.choice("display_method", DISPLAY_METHOD),
+            display_method: object.given("display_method", DISPLAY_METHOD),
             trusteeship_url_token: object.text("trusteeship_url_token"),
             trusteeship_user_id_type: trusteeship_user_id_type(object),
             trusteeship_urls: object.object("trusteeship_urls").as_ref().map(trusteeship_urls),
@@ -65,8 +65,10 @@ fn instance(object: &Object<'_>, mode: Mode) -> Instance {
     }
 }
 
+/// One word or empty, which clears it.
 fn trusteeship_user_id_type(object: &Object<'_>) -> Option<String> {
-    object.choice("trusteeship_user_id_type", &[("user_id", "user_id")]).map(str::to_owned)
+    object.choice("trusteeship_user_id_type", &[("user_id", ())]);
+    object.text("trusteeship_user_id_type")
 }
 
 fn trusteeship_urls(object: &Object<'_>) -> TrusteeshipUrls {
@@ -142,7 +144,7 @@ fn task(object: &Object<'_>) -> Task {
             extra: object.text("extra"),
             action_context: object.text("action_context"),
             actions: object.list("action_configs", limits::ACTIONS_PER_TASK, action),
-            display_method: object.choice("display_method", DISPLAY_METHOD),
+            display_method: object.given("display_method", DISPLAY_METHOD),
             exclude_statistics: object.flag("exclude_statistics"),
             node_id: object.text_up_to("node_id", ID_CHARS),
             node_name: object.text("node_name"),
@@ -153,7 +155,7 @@ fn task(object: &Object<'_>) -> Task {
 
 /// The page says that an empty string is not allowed here, unlike for other words.
 fn generate_type(object: &Object<'_>) -> Option<domain::instance::GenerateType> {
-    if object.text("generate_type").as_deref() == Some("") {
+    if object.is_empty_text("generate_type") {
         object.refuse("generate_type", "", "options: [EXTERNAL_CONSIGN,DEFAULT]");
     }
     object.choice("generate_type", GENERATE_TYPE)
@@ -185,7 +187,7 @@ fn cc(object: &Object<'_>) -> Cc {
             title: object.text("title"),
             links: links(object),
             extra: object.text("extra"),
-            display_method: object.choice("display_method", DISPLAY_METHOD),
+            display_method: object.given("display_method", DISPLAY_METHOD),
         },
     }
 }

@@ -4,12 +4,13 @@
 //! for clients that refuse a body on GET.
 
 use domain::filter::FilterParts;
+use domain::limits::TEXT_CHARS;
 use engine::tasks::{self, Page};
 use serde_json::Value;
 
 use crate::cards::TAIL;
 use crate::fault::{Code, Fault, Violation};
-use crate::fields::{Faults, Object, body};
+use crate::fields::{Faults, Object, body, check_text};
 use crate::gateway::{Call, Reply};
 use crate::names::TASK_STATUS;
 
@@ -47,9 +48,9 @@ pub(crate) async fn list(call: Call) -> Result<Reply, Fault> {
 
 fn body_parts(object: &Object<'_>) -> FilterParts {
     FilterParts {
-        codes: object.texts("approval_codes", ENTRIES).unwrap_or_default(),
-        instances: object.texts("instance_ids", ENTRIES).unwrap_or_default(),
-        users: object.texts("user_ids", ENTRIES).unwrap_or_default(),
+        codes: object.texts("approval_codes", ENTRIES, TEXT_CHARS).unwrap_or_default(),
+        instances: object.texts("instance_ids", ENTRIES, TEXT_CHARS).unwrap_or_default(),
+        users: object.texts("user_ids", ENTRIES, TEXT_CHARS).unwrap_or_default(),
         status: object.choice("status", TASK_STATUS),
     }
 }
@@ -58,7 +59,11 @@ fn body_parts(object: &Object<'_>) -> FilterParts {
 fn query_parts(query: &[(String, String)], faults: &Faults) -> FilterParts {
     let list = |name: &str| -> Vec<String> {
         let values = query.iter().filter(|(n, _)| n == name).flat_map(|(_, v)| v.split(','));
-        values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
+        let values = values.filter(|value| !value.is_empty());
+        values
+            .inspect(|value| check_text(faults, &format!("{name}[*]"), value, TEXT_CHARS))
+            .map(str::to_owned)
+            .collect()
     };
     let status = value_of(query, "status").and_then(|given| {
         let found = TASK_STATUS.iter().find(|(word, _)| *word == given);

@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 use domain::Refusal;
 use domain::filter::{Fault as FilterFault, Part};
 use domain::limits;
+use domain::person::AliasKind;
+use domain::refusal::Role;
 use engine::Error;
 
 /// Every code that this server answers.
@@ -158,8 +160,8 @@ impl From<Refusal> for Fault {
         match refusal {
             Refusal::UnknownDefinition(code) => Self::new(Code::UnknownDefinition)
                 .violation(Violation::new("approval_code", text).with_value(code)),
-            Refusal::UnknownPerson(alias) => Self::new(Code::UnknownPerson)
-                .violation(Violation::new("user_id", text).with_value(alias)),
+            Refusal::UnknownPerson { role, kind, alias } => Self::new(Code::UnknownPerson)
+                .violation(Violation::new(member_of(role, kind), text).with_value(alias)),
             Refusal::OtherDefinition { .. } => param("approval_code"),
             Refusal::RepeatedTask(_) => param("task_list[*].task_id"),
             Refusal::RepeatedCc(_) => param("cc_list[*].cc_id"),
@@ -168,12 +170,24 @@ impl From<Refusal> for Fault {
             // The live text, which callers may know; the field tells the rest.
             Refusal::NoGroupName(_) => Self { msg: NO_GROUP.to_owned(), ..param("group_name") },
             Refusal::NoClient => param("external.support_pc"),
-            Refusal::PeopleDiffer { .. } | Refusal::AliasTaken { .. } => param("open_id"),
+            Refusal::PeopleDiffer { role, .. } => param(&member_of(role, AliasKind::OpenId)),
+            Refusal::AliasTaken { .. } => param("open_id"),
         }
     }
 }
 
 const NO_GROUP: &str = "审批分组Code和名称不匹配";
+
+/// Where a payload of `external_instances` names somebody.
+fn member_of(role: Role, kind: AliasKind) -> String {
+    let place = match role {
+        Role::Initiator => "",
+        Role::Assignee => "task_list[*].",
+        Role::Cc => "cc_list[*].",
+    };
+    let member = if kind == AliasKind::OpenId { "open_id" } else { "user_id" };
+    format!("{place}{member}")
+}
 
 fn describe(part: Part, fault: FilterFault) -> Violation {
     let field = match part {

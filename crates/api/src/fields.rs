@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use domain::Millis;
+use domain::instance::Given;
 use domain::limits::TEXT_CHARS;
 use serde_json::{Map, Value};
 
@@ -19,15 +20,15 @@ pub(crate) struct Faults {
     values: RefCell<Vec<Violation>>,
 }
 
-/// How many faults are told. More help nobody.
-const TOLD: usize = 50;
 /// How much of a bad value is sent back.
 const VALUE_CHARS: usize = 100;
 
 impl Faults {
     fn push(list: &RefCell<Vec<Violation>>, violation: Violation) {
         let mut list = list.borrow_mut();
-        if list.len() < TOLD && !list.contains(&violation) {
+        // Entries of one array share a path: the first of them speaks for all, so that the list is
+        // as short as the page and no member hides another.
+        if list.iter().all(|known| known.field != violation.field) {
             list.push(violation);
         }
     }
@@ -81,6 +82,18 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// The bounds of every text, wherever it comes from.
+pub(crate) fn check_text(faults: &Faults, path: &str, text: &str, max: usize) {
+    // A character is at least a byte, so most texts need no count.
+    if text.len() > max && text.chars().count() > max {
+        let violation = Violation::new(path, format!("the max len is {max}"));
+        faults.value(violation.with_value(shortened(text)));
+    }
+    if text.contains('\0') {
+        faults.value(Violation::new(path, "must not contain the character U+0000"));
+    }
+}
+
 fn shortened(value: &str) -> String {
     value.chars().take(VALUE_CHARS).collect()
 }
@@ -126,25 +139,23 @@ impl<'a> Object<'a> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
+    fn string(&self, name: &str) -> Option<&'a str> {
+        let value = self.get(name)?;
+        if !value.is_string() {
+            self.wrong_type(name, value, "a string");
+        }
+        value.as_str()
+    }
+
     /// Text of at most `max` characters.
     pub(crate) fn text_up_to(&self, name: &str, max: usize) -> Option<String> {
-        let value = self.get(name)?;
-        let Value::String(text) = value else {
-            self.wrong_type(name, value, "a string");
-            return None;
-        };
+        let text = self.string(name)?;
         self.check_text(name, text, max);
-        Some(text.clone())
+        Some(text.to_owned())
     }
 
     fn check_text(&self, name: &str, text: &str, max: usize) {
-        // A character is at least a byte, so most texts need no count.
-        if text.len() > max && text.chars().count() > max {
-            self.refuse(name, text, format!("the max len is {max}"));
-        }
-        if text.contains('\0') {
-            self.refuse(name, "", "must not contain the character U+0000");
-        }
+        check_text(self.faults, &self.path(name), text, max);
     }
 
     /// Text of the usual length.
@@ -163,7 +174,8 @@ impl<'a> Object<'a> {
 
     /// An integer, as a number or as a string of digits.
     pub(crate) fn int(&self, name: &str) -> Option<i64> {
-        let value = self.get(name)?;
+        // Empty is the same as absent.
+        let value = self.get(name).filter(|value| value.as_str() != Some(""))?;
         let number = match value {
             Value::Number(number) => number.as_i64(),
             Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
@@ -201,13 +213,23 @@ impl<'a> Object<'a> {
 
     /// One of a set of words. Empty is the same as absent.
     pub(crate) fn choice<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Option<T> {
-        let text = self.text(name).filter(|text| !text.is_empty())?;
+        // No bounds of texts: the words are bound enough.
+        let text = self.string(name).filter(|text| !text.is_empty())?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
             let options: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-            self.refuse(name, &text, format!("options: [{}]", options.join(",")));
+            self.refuse(name, text, format!("options: [{}]", options.join(",")));
         }
         found
+    }
+
+    /// One of a set of words, where empty clears what is stored.
+    pub(crate) fn given<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Given<T> {
+        match self.get(name) {
+            None => Given::Absent,
+            Some(value) if value.as_str() == Some("") => Given::Cleared,
+            Some(_) => self.choice(name, words).map_or(Given::Absent, Given::Is),
+        }
     }
 
     /// One of a set of words that must be there.
@@ -268,20 +290,25 @@ impl<'a> Object<'a> {
 
     /// An array of strings, with an upper bound that only guards the server where the rules have
     /// one of their own.
-    pub(crate) fn texts(&self, name: &str, max: usize) -> Option<Vec<String>> {
+    pub(crate) fn texts(&self, name: &str, max: usize, chars: usize) -> Option<Vec<String>> {
         let entries = self.array(name, max)?;
         let mut texts = Vec::with_capacity(entries.len());
         let each = format!("{name}[*]");
         for entry in entries {
             match entry {
                 Value::String(text) => {
-                    self.check_text(&each, text, TEXT_CHARS);
+                    self.check_text(&each, text, chars);
                     texts.push(text.clone());
                 }
                 other => self.wrong_type(&each, other, "a string"),
             }
         }
         Some(texts)
+    }
+
+    /// Whether a member is an empty text.
+    pub(crate) fn is_empty_text(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.as_str() == Some(""))
     }
 
     /// Whether a member is there.

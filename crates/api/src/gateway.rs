@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -27,6 +27,9 @@ use crate::{external_approvals, external_instances, external_tasks, log_id, toke
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
 const BODY_BYTES: usize = 4 << 20;
+
+/// How long a body may take to arrive. Own figure: 4 MiB over a slow line.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const JSON: &str = "application/json; charset=utf-8";
 
@@ -197,8 +200,8 @@ async fn admit(
         let app = &caller.app.key;
         return Err(Fault { scopes, ..Fault::new(Code::NoScope) }.msg(format!(
             "Access denied. One of the following scopes is required: [{list}]. \
-             应用尚未开通所需的权限：[{list}]。 An operator grants one with: \
-             countersign app scopes {app}"
+             应用尚未开通所需的权限：[{list}]。 An operator can set the scopes of {app} with \
+             `countersign app scopes`."
         )));
     }
     Ok(caller)
@@ -232,7 +235,11 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Fault> {
     if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > BODY_BYTES as u64) {
         return Err(too_large());
     }
-    match Limited::new(body, BODY_BYTES).collect().await {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES).collect());
+    let Ok(read) = read.await else {
+        return Err(Fault::new(Code::JsonType).msg("The request body did not arrive in time"));
+    };
+    match read {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(error) => Err(Fault {

@@ -28,6 +28,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let temporary = temporary.context("cannot create a temporary folder")?;
     config.data.dir = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
 
+    let stop = stop_signal()?;
     let _lock = open::lock(&config.data.dir)?;
     let listener = TcpListener::bind(args.listen)
         .await
@@ -41,7 +42,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
         read_scopes: READ_SCOPES.iter().map(|s| (*s).to_owned()).collect(),
     };
     let sample = hub.demo(&plan, |_| {}).await?;
-    tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
 
     let kept = args.data.as_ref().map(|dir| dir.display().to_string());
     output.answer(&welcome(&url, kept.as_deref(), &sample), &summary(&url, &sample));
@@ -51,7 +52,9 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
         slow_ms: config.log.slow_ms,
         access_log: false,
     };
-    serve(listener, api::router(api), stop_signal()).await;
+    serve(listener, api::router(api), stop).await;
+    joins.abort();
+    let _ = joins.await;
     output.note("stopped");
     Ok(())
 }

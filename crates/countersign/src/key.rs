@@ -55,6 +55,10 @@ fn create(file: &Path) -> Result<()> {
     // A hard link fails if another process was first, whose key then counts.
     let linked = fs::hard_link(&part, file);
     fs::remove_file(&part)?;
+    if let Some(folder) = file.parent() {
+        // The name must survive a power loss as the key itself does.
+        fs::File::open(folder)?.sync_all()?;
+    }
     match linked {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
         _ => Ok(()),

@@ -1,6 +1,7 @@
 //! Opens a data folder: key, file, hub, and the lock that one server holds.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,8 +19,7 @@ const LOCK_FILE: &str = "countersign.lock";
 /// The hub over the folder that the settings name.
 pub(crate) async fn hub(config: &Config) -> Result<Arc<Hub>> {
     let folder = &config.data.dir;
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create the data folder {}", folder.display()))?;
+    create(folder)?;
     let file = folder.join(DATA_FILE);
     let keys = key::ring(folder, file.exists())?;
     let clock = Arc::new(SystemClock);
@@ -50,13 +50,21 @@ pub(crate) async fn existing(config: &Config) -> Result<Arc<Hub>> {
     hub(config).await
 }
 
+/// Makes the folder for its owner alone: the data names people.
+fn create(folder: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot create the data folder {}", folder.display()))
+}
+
 /// Held by the one server of a folder for as long as it runs.
 pub(crate) struct Lock(#[expect(dead_code, reason = "dropped to unlock")] File);
 
 /// Takes the folder's lock, or says that another server has it.
 pub(crate) fn lock(folder: &Path) -> Result<Lock> {
-    fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create the data folder {}", folder.display()))?;
+    create(folder)?;
     let path = folder.join(LOCK_FILE);
     let file = File::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
     match file.try_lock() {

@@ -249,7 +249,7 @@ async fn doctor(place: &Place, output: Output) -> Result<()> {
     );
     output.answer(&text, &serde_json::to_value(&report)?);
     if !report.faults.is_empty() {
-        bail!("{} faults:\n{}", report.faults.len(), report.faults.join("\n"));
+        bail!("{} faults:\n{}", report.fault_count, report.faults.join("\n"));
     }
     output.note("everything fits");
     Ok(())

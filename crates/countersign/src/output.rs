@@ -51,7 +51,7 @@ impl Output {
     /// The end of a command that did not do what was asked.
     pub(crate) fn failure(self, error: &anyhow::Error) -> ExitCode {
         if self.json {
-            println!("{}", json!({"error": format!("{error:#}")}));
+            eprintln!("{}", json!({"error": format!("{error:#}")}));
         } else {
             eprintln!("error: {error:#}");
         }

@@ -55,6 +55,12 @@ pub(crate) fn read(file: &Path) -> Result<Vec<(u64, ImportedPerson)>> {
             })
         })
         .collect::<Result<Vec<_>>>()?;
+    let header = reader.headers().cloned().unwrap_or_default();
+    if let Some(twice) =
+        header.iter().enumerate().find(|(n, h)| header.iter().take(*n).any(|o| o == *h))
+    {
+        bail!("the column `{}` stands more than once in {shown}", twice.1);
+    }
     let mut people = Vec::new();
     for record in reader.records() {
         let record = record.with_context(|| format!("cannot read {shown}"))?;

@@ -20,6 +20,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     let config = Config::load(&args)?;
     observe::logs(&config.log)?;
     let metrics = observe::metrics()?;
+    let asked = stop_signal()?;
     let _lock = open::lock(&config.data.dir)?;
     let hub = open::hub(&config).await?;
 
@@ -36,14 +37,14 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         observed = Some(at);
     }
     tokio::spawn(observe::upkeep(metrics));
-    tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
     tracing::info!(url, data = %config.data.dir.display(), "serving");
     output.answer(
         &format!("Countersign serves at {url}"),
         &json!({"url": url, "observe": observed, "pid": std::process::id()}),
     );
     tokio::spawn(async move {
-        stop_signal().await;
+        asked.await;
         tracing::info!("stopping");
         let _ = stop.send(true);
     });
@@ -54,6 +55,9 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         access_log: config.log.access,
     };
     serve(listener, api::router(api), wait(stopped)).await;
+    // The data is closed before the folder's lock goes.
+    joins.abort();
+    let _ = joins.await;
     Ok(())
 }
 

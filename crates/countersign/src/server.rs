@@ -12,9 +12,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -28,12 +28,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` is ready and open requests are answered.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .title_case_headers(true)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+    let mut builder = http1::Builder::new();
+    builder.title_case_headers(true).timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let open = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -56,7 +52,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
 }
 
 fn connect(
-    builder: &auto::Builder<TokioExecutor>,
+    builder: &http1::Builder,
     open: &GracefulShutdown,
     stream: TcpStream,
     peer: Peer,
@@ -70,7 +66,7 @@ fn connect(
         let router = router.clone();
         async move { Ok::<_, Infallible>(call(router, request).await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let connection = open.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -87,18 +83,16 @@ async fn call(mut router: Router, request: Request<Body>) -> axum::response::Res
     }
 }
 
-/// Ready when the process is asked to stop: SIGTERM, or Ctrl-C.
-pub async fn stop_signal() {
+/// Ready when the process is asked to stop: SIGTERM, or Ctrl-C. Listens from now on, so that a
+/// signal right after the start is not lost.
+pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(error) => {
-            tracing::error!(%error, "cannot listen for SIGTERM");
-            return std::future::pending().await;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    })
 }

@@ -72,9 +72,9 @@ const SEQUENCE_BITS: u32 = 21;
 
 /// Makes ids in time order, and random bytes. One per process.
 ///
-/// Within a process each id is greater than the one before, whatever the clock does. Across
-/// processes, and after a clock that was set back, the random start inside each millisecond keeps
-/// ids apart; a collision meets a unique key and the write is repeated with a new id.
+/// Within a process each id is greater than the one before, whatever the clock does, and greater
+/// than the floor that the data sets at start. Across processes the random start inside each
+/// millisecond keeps ids apart.
 #[derive(Debug)]
 pub struct Ids(Mutex<State>);
 
@@ -88,6 +88,13 @@ impl Ids {
     /// A source with `seed`: 32 random bytes in a server, a constant in a test.
     pub fn new(seed: [u8; 32]) -> Self {
         Self(Mutex::new(State { last: 0, rng: ChaCha20Rng::from_seed(seed) }))
+    }
+
+    /// Makes every further id greater than `id`, so that a clock that was set back while the
+    /// server stood still cannot make an id twice or out of order.
+    pub fn above(&self, id: i64) {
+        let mut state = self.state();
+        state.last = state.last.max(id);
     }
 
     /// The next id, whose upper bits tell `now`.
@@ -136,6 +143,13 @@ mod tests {
             assert!(id > last, "{id} after {last} at {now}");
             last = id;
         }
+    }
+
+    #[test]
+    fn ids_rise_above_what_was_stored() {
+        let ids = Ids::new([7; 32]);
+        ids.above(i64::MAX / 2);
+        assert!(ids.next(Millis(EPOCH_MS + 5)) > i64::MAX / 2);
     }
 
     #[test]

@@ -118,6 +118,38 @@ coded! {
     }
 }
 
+/// An optional word of a payload in its three forms; what is stored is never `Cleared`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Given<T> {
+    /// Not mentioned: an update keeps what is stored.
+    #[default]
+    Absent,
+    /// Mentioned as empty: an update clears what is stored.
+    Cleared,
+    /// This.
+    Is(T),
+}
+
+impl<T: Copy> Given<T> {
+    /// The word, if there is one.
+    pub fn get(self) -> Option<T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent | Self::Cleared => None,
+        }
+    }
+
+    /// What is stored after this was sent over `old`.
+    #[must_use]
+    pub fn over(self, old: Self) -> Self {
+        match self {
+            Self::Absent => old,
+            Self::Cleared => Self::Absent,
+            Self::Is(_) => self,
+        }
+    }
+}
+
 /// Where the source system shows a thing. At least one of the two is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
@@ -186,7 +218,8 @@ pub struct InstanceDetails {
     /// Text.
     pub department_name: Option<String>,
     /// How the links open.
-    pub display_method: Option<DisplayMethod>,
+    #[serde(default)]
+    pub display_method: Given<DisplayMethod>,
     /// Sent back in trusteeship calls.
     pub trusteeship_url_token: Option<String>,
     /// The kind of person id in trusteeship calls.
@@ -234,7 +267,8 @@ pub struct TaskDetails {
     /// The buttons.
     pub actions: Option<Vec<ActionConfig>>,
     /// How the links open.
-    pub display_method: Option<DisplayMethod>,
+    #[serde(default)]
+    pub display_method: Given<DisplayMethod>,
     /// Left out of efficiency figures.
     pub exclude_statistics: Option<bool>,
     /// The node, the same over all instances of a definition.
@@ -274,7 +308,8 @@ pub struct CcDetails {
     /// JSON text of the source system.
     pub extra: Option<String>,
     /// How the links open.
-    pub display_method: Option<DisplayMethod>,
+    #[serde(default)]
+    pub display_method: Given<DisplayMethod>,
 }
 
 /// A copy (cc) as a source system describes it.

@@ -5,6 +5,19 @@
 
 use thiserror::Error;
 
+use crate::person::AliasKind;
+
+/// As what somebody is named in a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Who started the instance.
+    Initiator,
+    /// Who is to act on a task.
+    Assignee,
+    /// Who is to know.
+    Cc,
+}
+
 /// Why the rules refuse a request. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
@@ -40,6 +53,8 @@ pub enum Refusal {
     /// Two aliases belong to different people.
     #[error("user id `{user_id}` and open id `{open_id}` belong to different people")]
     PeopleDiffer {
+        /// As what they were named.
+        role: Role,
         /// The tenant's id that was given.
         user_id: String,
         /// The open id that was given.
@@ -54,6 +69,13 @@ pub enum Refusal {
         held: String,
     },
     /// Nobody has this alias, and unknown people are not made.
-    #[error("nobody is known as `{0}`")]
-    UnknownPerson(String),
+    #[error("nobody is known as `{alias}`")]
+    UnknownPerson {
+        /// As what they were named.
+        role: Role,
+        /// Which kind of alias.
+        kind: AliasKind,
+        /// The alias.
+        alias: String,
+    },
 }

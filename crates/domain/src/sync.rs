@@ -295,7 +295,7 @@ fn merge_instance(old: &Instance, new: &Instance) -> Instance {
     // The page forbids to change the department by an update.
     d.department_id.clone_from(&o.department_id);
     d.department_name.clone_from(&o.department_name);
-    d.display_method = n.display_method.or(o.display_method);
+    d.display_method = n.display_method.over(o.display_method);
     d.trusteeship_url_token =
         keep(o.trusteeship_url_token.as_ref(), n.trusteeship_url_token.as_ref());
     d.trusteeship_user_id_type =
@@ -316,7 +316,7 @@ fn merge_task(old: &Task, new: &Task) -> Task {
     d.extra = keep(o.extra.as_ref(), n.extra.as_ref());
     d.action_context = keep(o.action_context.as_ref(), n.action_context.as_ref());
     d.actions = keep_list(o.actions.as_ref(), n.actions.as_ref());
-    d.display_method = n.display_method.or(o.display_method);
+    d.display_method = n.display_method.over(o.display_method);
     d.exclude_statistics = n.exclude_statistics.or(o.exclude_statistics);
     d.node_id = o.node_id.clone().filter(|id| !id.is_empty());
     d.node_name = o.node_name.clone().filter(|name| !name.is_empty());
@@ -332,7 +332,7 @@ fn merge_cc(old: &Cc, new: &Cc) -> Cc {
     let d = &mut merged.details;
     d.title = keep(o.title.as_ref(), n.title.as_ref());
     d.extra = keep(o.extra.as_ref(), n.extra.as_ref());
-    d.display_method = n.display_method.or(o.display_method);
+    d.display_method = n.display_method.over(o.display_method);
     merged
 }
 

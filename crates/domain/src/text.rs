@@ -66,6 +66,13 @@ pub fn merge(stored: &[Resource], sent: &[Resource], used: &BTreeSet<&str>) -> V
             }),
         }
     }
+    // A language that lost its mark by an update that marks none keeps it.
+    if default_of(&merged).is_none()
+        && let Some(old) = default_of(stored)
+        && let Some(same) = merged.iter_mut().find(|r| r.locale == old.locale)
+    {
+        same.is_default = true;
+    }
     merged
 }
 
@@ -101,5 +108,7 @@ mod tests {
         assert!(!merge(&stored, &english, &used)[1].is_default);
         let no_default = [resource("en-US", false, &[])];
         assert!(merge(&stored, &no_default, &used)[1].is_default);
+        let unmarked = [resource("zh-CN", false, &[])];
+        assert!(merge(&stored, &unmarked, &used)[0].is_default);
     }
 }

@@ -72,7 +72,7 @@ impl Directory {
     fn get(&self, id: AppId, now: Millis) -> Option<Arc<App>> {
         let apps = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let (app, read_at) = apps.get(&id)?;
-        (now.get() - read_at.get() < APP_FRESH_MS).then(|| Arc::clone(app))
+        (0..APP_FRESH_MS).contains(&(now.get() - read_at.get())).then(|| Arc::clone(app))
     }
 
     fn put(&self, app: &Arc<App>, now: Millis) {
@@ -186,8 +186,17 @@ pub struct NewApp {
     pub secret: Option<SecretString>,
 }
 
+/// Longest key of a tenant (own figure).
+const TENANT_KEY_BYTES: usize = 64;
+
 /// Creates a tenant.
 pub fn tenant_create(tx: &mut Tx<'_>, cx: &Context, key: &str, name: &str) -> Result<Tenant> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    if key.is_empty() || key.len() > TENANT_KEY_BYTES || !key.bytes().all(plain) {
+        return Err(Error::Invalid(format!(
+            "`{key}` is not a tenant key: 1 to {TENANT_KEY_BYTES} letters, digits, `_` or `-`"
+        )));
+    }
     if rows::tenant_by_key(tx, key)?.is_some() {
         return Err(Error::Exists(format!("the tenant `{key}`")));
     }

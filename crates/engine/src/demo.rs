@@ -54,6 +54,7 @@ pub const READER: (&str, &str) = ("cli_reader", "reader-secret");
 pub const OTHER: (&str, &str) = ("cli_other", "other-secret");
 
 const TENANT: &str = "demo";
+const OTHER_TENANT: &str = "demo_other";
 /// Where the demo's time starts: Monday 2026-01-05, 09:00 in Shanghai.
 const START: Millis = Millis(1_767_574_800_000);
 const HOUR: i64 = 3_600_000;
@@ -148,9 +149,7 @@ impl Hub {
     /// Fills an empty data folder with the demo company. A folder that has it already stays as it
     /// is. `progress` is told how many tasks there are so far.
     pub async fn demo(&self, plan: &Plan, mut progress: impl FnMut(usize)) -> Result<Sample> {
-        let known =
-            |tx: &mut Tx<'_>, _: &Context| Ok(store::access::tenant_by_key(tx, TENANT)?.is_some());
-        if !self.read(known).await? {
+        if !self.read(|tx, _| is_done(tx)).await? {
             let ids = Arc::new(Ids::new(seed_bytes(plan.seed)));
             let (company_plan, company_ids) = (plan.clone(), Arc::clone(&ids));
             let make = move |tx: &mut Tx<'_>, cx: &Context| {
@@ -171,9 +170,26 @@ impl Hub {
                 self.write(move |tx, cx| write_slice(tx, &at_start(cx, &ids), &slice)).await?;
                 progress(made);
             }
+            self.write(|tx, _| Ok(store::access::setting_put(tx, DONE, "yes")?)).await?;
         }
         self.read(|tx, _| sample(tx)).await
     }
+}
+
+/// Noted when everything is there; what was interrupted is made again, which changes nothing.
+const DONE: &str = "demo_done";
+
+/// Whether the demo is complete. Its secrets are public, so it never moves in with real tenants.
+fn is_done(tx: &mut Tx<'_>) -> Result<bool> {
+    let others = store::access::tenant_all(tx)?;
+    if let Some(other) = others.iter().find(|t| ![TENANT, OTHER_TENANT].contains(&&*t.key)) {
+        return Err(Error::Invalid(format!(
+            "this data folder has the tenant `{}`: a demo, whose secrets everybody knows, would \
+             open it to anybody; use a folder of its own",
+            other.key
+        )));
+    }
+    Ok(store::access::setting_get(tx, DONE)?.is_some())
 }
 
 fn seed_bytes(seed: u64) -> [u8; 32] {
@@ -188,12 +204,15 @@ fn at_start(cx: &Context, ids: &Arc<Ids>) -> Context {
 }
 
 fn company(tx: &mut Tx<'_>, cx: &Context, plan: &Plan) -> Result<()> {
+    if store::access::tenant_by_key(tx, TENANT)?.is_some() {
+        return Ok(());
+    }
     let tenant = tenant_create(tx, cx, TENANT, "Demo company")?;
-    tenant_create(tx, cx, "demo_other", "Another company")?;
+    tenant_create(tx, cx, OTHER_TENANT, "Another company")?;
     for ((key, secret), tenant_key, scopes) in [
         (APP, TENANT, &plan.all_scopes),
         (READER, TENANT, &plan.read_scopes),
-        (OTHER, "demo_other", &plan.all_scopes),
+        (OTHER, OTHER_TENANT, &plan.all_scopes),
     ] {
         let app = NewApp {
             tenant_key: tenant_key.to_owned(),

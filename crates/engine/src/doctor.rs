@@ -25,7 +25,9 @@ pub struct Report {
     pub tasks: usize,
     /// Entries of all lists.
     pub list_entries: i64,
-    /// What does not fit, in words.
+    /// How many things do not fit.
+    pub fault_count: usize,
+    /// What does not fit, in words; the first hundred.
     pub faults: Vec<String>,
 }
 
@@ -36,6 +38,7 @@ const SLICE: i64 = 500;
 
 impl Report {
     fn fault(&mut self, text: String) {
+        self.fault_count += 1;
         if self.faults.len() < TOLD {
             self.faults.push(text);
         }
@@ -47,7 +50,7 @@ impl Hub {
     /// finds something: each slice is one snapshot, the whole is not.
     pub async fn doctor(&self) -> Result<Report> {
         let faults = self.read(|tx, _| Ok(audit::file_faults(tx)?)).await?;
-        let mut report = Report { faults, ..Report::default() };
+        let mut report = Report { fault_count: faults.len(), faults, ..Report::default() };
         for tenant in self.read(|tx, _| Ok(store::access::tenant_all(tx)?)).await? {
             report.tenants += 1;
             self.examine(&mut report, tenant.id).await?;

@@ -24,6 +24,9 @@ pub enum Error {
     /// What a command would create is there already.
     #[error("{0} exists already")]
     Exists(String),
+    /// What a command gives cannot be used.
+    #[error("{0}")]
+    Invalid(String),
     /// Try again: too much waits, or another process holds the data.
     #[error("busy: {0}")]
     Busy(String),

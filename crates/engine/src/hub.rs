@@ -112,6 +112,8 @@ impl Hub {
     /// Makes sure that one of the ring's keys is the one that the data was written under, and notes
     /// the first from now on. Without this, a lost key file would silently kill every secret.
     pub async fn claim(&self) -> Result<()> {
+        let newest = self.read(|tx, _| Ok(store::external::instance_newest(tx)?)).await?;
+        self.ids.above(newest.map_or(0, domain::InstanceId::get));
         self.write(|tx, cx| {
             const NAME: &str = "server_key_fingerprint";
             let own = cx.keys.fingerprints();

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use domain::person::{AliasKind, Evidence, PersonRef, join};
+use domain::refusal::Role;
 use domain::{PersonId, Refusal, TenantId};
 use serde::Serialize;
 use store::Tx;
@@ -24,12 +25,13 @@ impl Resolver {
         tx: &mut Tx<'_>,
         cx: &Context,
         tenant: TenantId,
+        role: Role,
         named: &PersonRef,
     ) -> Result<PersonId> {
         if let Some(id) = self.0.get(named) {
             return Ok(*id);
         }
-        let id = resolve(tx, cx, tenant, named)?;
+        let id = resolve(tx, cx, tenant, role, named)?;
         // A join made others of whoever was resolved before.
         let joined = named.user_id.is_some() && named.open_id.is_some();
         if joined {
@@ -40,7 +42,13 @@ impl Resolver {
     }
 }
 
-fn resolve(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, named: &PersonRef) -> Result<PersonId> {
+fn resolve(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    role: Role,
+    named: &PersonRef,
+) -> Result<PersonId> {
     let mut found = Vec::new();
     let mut unknown = Vec::new();
     for (kind, value) in named.aliases() {
@@ -51,34 +59,35 @@ fn resolve(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, named: &PersonRef) -
     }
     found.dedup();
     match found[..] {
-        [] => create_stub(tx, cx, tenant, &unknown),
+        [] => create_stub(tx, cx, tenant, role, &unknown),
         [id] => {
             if !unknown.is_empty() {
-                learn(tx, tenant, id, named, &unknown)?;
+                learn(tx, tenant, id, role, named, &unknown)?;
             }
             Ok(id)
         }
         [a, b, ..] => match join_two(tx, cx, tenant, (a, b), Evidence::Payload)? {
             Some(id) => Ok(id),
-            None => Err(differ(named).into()),
+            None => Err(differ(role, named).into()),
         },
     }
 }
 
-fn differ(named: &PersonRef) -> Refusal {
+fn differ(role: Role, named: &PersonRef) -> Refusal {
     let text = |alias: &Option<String>| alias.clone().unwrap_or_default();
-    Refusal::PeopleDiffer { user_id: text(&named.user_id), open_id: text(&named.open_id) }
+    Refusal::PeopleDiffer { role, user_id: text(&named.user_id), open_id: text(&named.open_id) }
 }
 
 fn create_stub(
     tx: &mut Tx<'_>,
     cx: &Context,
     tenant: TenantId,
+    role: Role,
     aliases: &[(AliasKind, &str)],
 ) -> Result<PersonId> {
-    let shown = aliases.first().map_or("", |(_, value)| value);
+    let (kind, shown) = aliases.first().copied().unwrap_or((AliasKind::UserId, ""));
     if !cx.settings.create_people {
-        return Err(Refusal::UnknownPerson(shown.to_owned()).into());
+        return Err(Refusal::UnknownPerson { role, kind, alias: shown.to_owned() }.into());
     }
     let id = PersonId(cx.ids.next(cx.now));
     let person = Person {
@@ -100,13 +109,14 @@ fn learn(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     id: PersonId,
+    role: Role,
     named: &PersonRef,
     unknown: &[(AliasKind, &str)],
 ) -> Result<()> {
     let held = rows::person_aliases(tx, tenant, id)?;
     for (kind, value) in unknown {
         if held.iter().any(|(k, _)| k == kind) {
-            return Err(differ(named).into());
+            return Err(differ(role, named).into());
         }
         rows::alias_insert(tx, tenant, *kind, value, id)?;
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::instance::{Cc, Instance, Kept, Stored, Task};
+use domain::refusal::Role;
 use domain::sync::{Applied, Change, InstanceRow, Payload, Row, shared_ids, sync as decide};
 use domain::{CcId, DefinitionId, InstanceId, PersonId, Refusal, TaskId, TenantId};
 use store::Tx;
@@ -204,7 +205,7 @@ impl Work<'_> {
         }
         match stored {
             Some(old) if old.instance.initiator == instance.initiator => Ok(old.initiator),
-            _ => people.person(tx, cx, self.tenant, &instance.initiator).map(Some),
+            _ => people.person(tx, cx, self.tenant, Role::Initiator, &instance.initiator).map(Some),
         }
     }
 
@@ -223,12 +224,13 @@ impl Work<'_> {
             Row::Update(mut kept) => {
                 let before = old.iter().find(|o| o.id == kept.id);
                 if before.is_none_or(|before| before.item.person() != kept.item.person()) {
-                    kept.person = people.person(tx, cx, self.tenant, kept.item.person())?;
+                    kept.person =
+                        people.person(tx, cx, self.tenant, T::ROLE, kept.item.person())?;
                 }
                 Ok((kept, Write::Update))
             }
             Row::Insert(item) => {
-                let person = people.person(tx, cx, self.tenant, item.person())?;
+                let person = people.person(tx, cx, self.tenant, T::ROLE, item.person())?;
                 Ok((Kept { id: new_id(), person, item }, Write::Insert))
             }
         }
@@ -269,16 +271,19 @@ impl Counts {
 
 /// What tasks and copies have in common here: they name somebody.
 trait Named {
+    const ROLE: Role;
     fn person(&self) -> &domain::person::PersonRef;
 }
 
 impl Named for Task {
+    const ROLE: Role = Role::Assignee;
     fn person(&self) -> &domain::person::PersonRef {
         &self.assignee
     }
 }
 
 impl Named for Cc {
+    const ROLE: Role = Role::Cc;
     fn person(&self) -> &domain::person::PersonRef {
         &self.person
     }

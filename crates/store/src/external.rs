@@ -93,6 +93,17 @@ pub fn instance_head_by_id(
     )
 }
 
+/// The greatest internal id of any tenant's instances: the floor of new ids.
+pub fn instance_newest(tx: &mut Tx<'_>) -> Result<Option<InstanceId>> {
+    let newest = tx.query_one(
+        "SELECT max(newest) FROM (SELECT (SELECT max(i.instance_id) FROM external_instance i \
+         WHERE i.tenant_id = t.tenant_id) AS newest FROM tenant t) AS of_tenants",
+        &[],
+        |row| row.opt_int(0),
+    )?;
+    Ok(newest.flatten().map(InstanceId))
+}
+
 /// An instance with its tasks and copies; `None` when it is unknown or purged.
 pub fn instance_load(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Result<Option<Stored>> {
     let Some((instance, initiator)) = instance_row(tx, tenant, id)? else { return Ok(None) };

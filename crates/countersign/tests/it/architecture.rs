@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("rusqlite", &["store"]),
     ("axum", &["api", "countersign"]),
     ("hyper", &["countersign"]),
-    ("tokio", &["store", "engine", "countersign"]),
+    ("tokio", &["store", "engine", "api", "countersign"]),
     ("clap", &["countersign", "xtask"]),
     ("figment", &["countersign"]),
     ("anyhow", &["countersign", "xtask"]),

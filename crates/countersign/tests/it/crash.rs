@@ -1,6 +1,6 @@
 //! What was acknowledged survives `kill -9`; nothing is answered before it is on disk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,8 +29,8 @@ async fn whatever_was_acknowledged_survives_kill_9_and_nothing_is_half() {
     let data = tempfile::tempdir().unwrap();
     let app = found(data.path());
     // The last version of each instance that was sent, and that was acknowledged.
-    let sent: Arc<Mutex<HashMap<String, i64>>> = Arc::default();
-    let acknowledged: Arc<Mutex<HashMap<String, i64>>> = Arc::default();
+    let sent: Arc<Mutex<Versions>> = Arc::default();
+    let acknowledged: Arc<Mutex<Versions>> = Arc::default();
     let versions = Arc::new(AtomicI64::new(1));
     let mut code = String::new();
     for round in 0..ROUNDS {
@@ -40,7 +40,7 @@ async fn whatever_was_acknowledged_survives_kill_9_and_nothing_is_half() {
             let made = client.post(APPROVALS, &definition("leave")).await.unwrap();
             made["data"]["approval_code"].as_str().unwrap().clone_into(&mut code);
         }
-        verify(&client, &sent.lock().unwrap().clone(), &acknowledged.lock().unwrap().clone()).await;
+        verify(&client, copy(&sent), copy(&acknowledged)).await;
 
         let goal = ACKNOWLEDGED;
         let count = Arc::new(AtomicI64::new(0));
@@ -74,15 +74,21 @@ async fn whatever_was_acknowledged_survives_kill_9_and_nothing_is_half() {
     }
     let server = Server::serve(data.path());
     let client = Client::new(server.url(), &app).await;
-    verify(&client, &sent.lock().unwrap().clone(), &acknowledged.lock().unwrap().clone()).await;
+    verify(&client, copy(&sent), copy(&acknowledged)).await;
     assert!(server.stop());
     let report = ask(&["doctor"], data.path());
     assert_eq!(report["faults"], json!([]));
     assert!(report["instances"].as_u64().unwrap() > 100, "{report}");
 }
 
+type Versions = HashMap<String, i64>;
+
+fn copy(shared: &Mutex<Versions>) -> Versions {
+    shared.lock().unwrap().clone()
+}
+
 /// Every instance is whole, and at least as new as what was acknowledged.
-async fn verify(client: &Client, sent: &HashMap<String, i64>, acknowledged: &HashMap<String, i64>) {
+async fn verify(client: &Client, sent: Versions, acknowledged: Versions) {
     let ids: Vec<_> = sent.keys().cloned().collect();
     let mut listed = HashMap::new();
     for ids in ids.chunks(20) {
@@ -95,8 +101,8 @@ async fn verify(client: &Client, sent: &HashMap<String, i64>, acknowledged: &Has
         }
     }
     for (id, n) in acknowledged {
-        let stored = listed.get(id).unwrap_or_else(|| panic!("{id} was acknowledged and is gone"));
-        assert!(stored >= n && stored <= &sent[id], "{id}: {stored}, acknowledged {n}");
+        let stored = listed.get(&id).unwrap_or_else(|| panic!("{id} was acknowledged and is gone"));
+        assert!(*stored >= n && *stored <= sent[&id], "{id}: {stored}, acknowledged {n}");
     }
 }
 
@@ -131,7 +137,7 @@ async fn no_success_is_written_before_an_fdatasync_that_followed_the_last_page_w
     server.signal("TERM");
     server.wait();
 
-    let (mut unsynced, mut syncing, mut answers, mut page_writes) = (false, HashMap::new(), 0, 0);
+    let (mut unsynced, mut syncing, mut answers, mut page_writes) = (false, HashSet::new(), 0, 0);
     for line in std::fs::read_to_string(&trace).unwrap().lines() {
         let pid = line.split_whitespace().next().unwrap_or_default().to_owned();
         let ended = line.trim_end().ends_with("= 0");
@@ -143,9 +149,9 @@ async fn no_success_is_written_before_an_fdatasync_that_followed_the_last_page_w
             if ended {
                 unsynced = false;
             } else {
-                syncing.insert(pid, ());
+                syncing.insert(pid);
             }
-        } else if line.contains("sync resumed>") && ended && syncing.remove(&pid).is_some() {
+        } else if line.contains("sync resumed>") && ended && syncing.remove(&pid) {
             unsynced = false;
         } else if line.contains("HTTP/1.1 200 OK") {
             answers += 1;

@@ -76,7 +76,7 @@ async fn a_missing_scope_is_told_with_what_would_do() {
         ],
         "troubleshooter": "[text]"
       },
-      "msg": "Access denied. One of the following scopes is required: [approval:approval, approval:external_instance]. 应用尚未开通所需的权限：[approval:approval, approval:external_instance]。 An operator grants one with: countersign app scopes cli_reader"
+      "msg": "Access denied. One of the following scopes is required: [approval:approval, approval:external_instance]. 应用尚未开通所需的权限：[approval:approval, approval:external_instance]。 An operator can set the scopes of cli_reader with `countersign app scopes`."
     }
     "#);
     // A reader may read.

@@ -1,6 +1,7 @@
 //! One test binary over the boundary: HTTP and the command line.
 
 #![recursion_limit = "256"]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![expect(unreachable_pub, reason = "`pub` means: for the other modules of this binary")]
 
 mod architecture;

@@ -108,7 +108,7 @@ impl Bench {
         (app, Names { run, codes })
     }
 
-    fn check<S: Strategy>(&self, cases: u32, strategy: &S, test: impl AsyncFn(&S::Value)) {
+    fn check<S: Strategy>(&self, cases: u32, strategy: &S, test: &impl AsyncFn(&S::Value)) {
         // PROPTEST_CASES asks for more; a failing case prints itself, so no file is kept.
         let config = Config { failure_persistence: None, ..Config::default() };
         let cases = if config.cases == 256 { cases } else { config.cases };
@@ -195,7 +195,7 @@ fn without_id(listed: &Value) -> Value {
 fn every_history_leaves_what_the_oracle_has() {
     let bench = Bench::new();
     let histories = prop::collection::vec(sync(2, 5), 1..8);
-    bench.check(1_500, &histories, async |history| {
+    bench.check(1_500, &histories, &async |history| {
         let (app, names) = bench.start().await;
         let mut oracle = Oracle::default();
         for sync in history {
@@ -226,7 +226,7 @@ fn every_filter_walked_in_pages_of_any_size_equals_the_oracles_list() {
     let bench = Bench::new();
     let histories = prop::collection::vec(sync(MANY, 4), 5..40);
     let filters = prop::collection::vec((filter(MANY), 1_usize..6), 8);
-    bench.check(400, &(histories, filters), async |(history, filters)| {
+    bench.check(400, &(histories, filters), &async |(history, filters)| {
         let (app, names) = bench.start().await;
         let mut oracle = Oracle::default();
         for sync in history {
@@ -250,44 +250,44 @@ fn a_traversal_sees_what_matches_throughout_exactly_once_while_others_write() {
     let bench = Bench::new();
     let histories = prop::collection::vec(sync(MANY, 3), 10..30);
     let between = prop::collection::vec(prop::collection::vec(sync(MANY, 3), 0..3), 12);
-    bench.check(
-        400,
-        &(histories, between, filter(MANY), 1_usize..4),
-        async |(history, between, filter, page_size)| {
-            let (app, names) = bench.start().await;
-            let mut oracle = Oracle::default();
-            for sync in history {
+    bench.check(400, &(histories, between, filter(MANY), 1_usize..4), &async |(
+        history,
+        between,
+        filter,
+        page_size,
+    )| {
+        let (app, names) = bench.start().await;
+        let mut oracle = Oracle::default();
+        for sync in history {
+            step(&app, &names, &mut oracle, sync).await;
+        }
+        let matching = |oracle: &Oracle| -> BTreeSet<String> {
+            oracle.list(filter).iter().map(|(id, _)| names.instance(*id)).collect()
+        };
+        let mut throughout = matching(&oracle);
+        let mut ever = throughout.clone();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut writes = between.iter();
+        let mut path = format!("{TASKS}?page_size={page_size}");
+        let mut body = names.filter(filter);
+        loop {
+            let data = app.get(&path, &body).await.data();
+            for row in data["data"].as_array().unwrap() {
+                *seen.entry(row["instance_id"].as_str().unwrap().to_owned()).or_default() += 1;
+            }
+            let Some(token) = data.get("page_token") else { break };
+            // The token alone continues.
+            path = format!("{TASKS}?page_size={page_size}&page_token={}", token.as_str().unwrap());
+            body = Value::Null;
+            for sync in writes.next().into_iter().flatten() {
                 step(&app, &names, &mut oracle, sync).await;
+                let now = matching(&oracle);
+                throughout.retain(|id| now.contains(id));
+                ever.extend(now);
             }
-            let matching = |oracle: &Oracle| -> BTreeSet<String> {
-                oracle.list(filter).iter().map(|(id, _)| names.instance(*id)).collect()
-            };
-            let mut throughout = matching(&oracle);
-            let mut ever = throughout.clone();
-            let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-            let mut writes = between.iter();
-            let mut path = format!("{TASKS}?page_size={page_size}");
-            let mut body = names.filter(filter);
-            loop {
-                let data = app.get(&path, &body).await.data();
-                for row in data["data"].as_array().unwrap() {
-                    *seen.entry(row["instance_id"].as_str().unwrap().to_owned()).or_default() += 1;
-                }
-                let Some(token) = data.get("page_token") else { break };
-                // The token alone continues.
-                path =
-                    format!("{TASKS}?page_size={page_size}&page_token={}", token.as_str().unwrap());
-                body = Value::Null;
-                for sync in writes.next().into_iter().flatten() {
-                    step(&app, &names, &mut oracle, sync).await;
-                    let now = matching(&oracle);
-                    throughout.retain(|id| now.contains(id));
-                    ever.extend(now);
-                }
-            }
-            assert!(seen.values().all(|times| *times == 1), "{seen:?}");
-            assert!(throughout.iter().all(|id| seen.contains_key(id)), "{throughout:?} {seen:?}");
-            assert!(seen.keys().all(|id| ever.contains(id)), "{ever:?} {seen:?}");
-        },
-    );
+        }
+        assert!(seen.values().all(|times| *times == 1), "{seen:?}");
+        assert!(throughout.iter().all(|id| seen.contains_key(id)), "{throughout:?} {seen:?}");
+        assert!(seen.keys().all(|id| ever.contains(id)), "{ever:?} {seen:?}");
+    });
 }

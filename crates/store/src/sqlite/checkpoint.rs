@@ -5,14 +5,20 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
+
+use super::BUSY_TIMEOUT;
 
 /// The thread is woken when the log grew by this much (SQLite's own default: 1,000 pages of 4 KiB)
 /// or, since a log that was moved is overwritten without growing, after this many batches.
 const NUDGE_BYTES: u64 = 4 << 20;
 const NUDGE_BATCHES: u32 = 64;
+/// Past the limit the writer tries at most once in this many batches, since a reader may hold the
+/// log for long.
+const LIMIT_BATCHES: u32 = 16;
 
 /// The writer's view of its log.
 pub(super) struct Wal {
@@ -33,14 +39,17 @@ impl Wal {
     /// Looks how long the log is, after the answers went out.
     pub(super) fn after_commit(&self, writer: &Connection) {
         let Ok(size) = std::fs::metadata(&self.file).map(|m| m.len()) else { return };
-        if size >= self.limit {
+        self.batches.set(self.batches.get() + 1);
+        if size >= self.limit && self.batches.get() >= LIMIT_BATCHES {
             metrics::counter!("countersign_wal_limit_reached_total").increment(1);
+            // Never waits: an old reader (a backup) must not hold up every write.
+            let _ = writer.busy_timeout(Duration::ZERO);
             checkpoint(writer, "TRUNCATE");
+            let _ = writer.busy_timeout(BUSY_TIMEOUT);
             self.nudged_at.set(0);
             self.batches.set(0);
             return;
         }
-        self.batches.set(self.batches.get() + 1);
         if size >= self.nudged_at.get() + NUDGE_BYTES || self.batches.get() >= NUDGE_BATCHES {
             self.nudged_at.set(size);
             self.batches.set(0);

@@ -6,6 +6,8 @@ mod checkpoint;
 mod reader;
 mod writer;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -126,7 +128,9 @@ impl Store {
     pub fn backup(&self, target: &Path) -> Result<()> {
         // Not a reader: those may not even write into another file.
         let source = connect(&self.0.file, Role::Keeper)?;
-        let part = target.with_extension("part");
+        let mut part = target.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
         let failed = |e: std::io::Error| Error::Engine(format!("{}: {e}", target.display()));
         if target.exists() {
             return Err(Error::Engine(format!("{} exists already", target.display())));
@@ -135,7 +139,12 @@ impl Store {
             std::fs::remove_file(&part).map_err(failed)?;
         }
         let name = part.to_str().ok_or_else(|| Error::Engine("file name is not UTF-8".into()))?;
-        source.execute("VACUUM INTO ?1", [name])?;
+        if let Err(error) = source.execute("VACUUM INTO ?1", [name]) {
+            let _ = std::fs::remove_file(&part);
+            return Err(error.into());
+        }
+        // The data names people: like the data folder, the copy is for its owner alone.
+        std::fs::set_permissions(&part, Permissions::from_mode(0o600)).map_err(failed)?;
         std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(failed)?;
         std::fs::rename(&part, target).map_err(failed)?;
         let folder = target.parent().filter(|p| !p.as_os_str().is_empty());
