@@ -1,17 +1,18 @@
 //! The bytes of cards: what `external_tasks` answers for an instance and for each of its tasks.
 
+use domain::flow::{self, LangText, order_texts};
 use domain::instance::Task;
 use engine::card::{Head, Renderers};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::names::{INSTANCE_STATUS, TASK_STATUS, word};
+use crate::names::{FLOW_STATUS, INSTANCE_STATUS, TASK_STATUS, word};
 
 /// Raised whenever a byte below changes.
 const FORMAT: i64 = 1;
 
 /// How this wire renders cards; the binary hands it to the engine.
 pub fn renderers() -> Renderers {
-    Renderers { format: FORMAT, head, task }
+    Renderers { format: FORMAT, head, task, flow }
 }
 
 fn quoted(text: &str) -> String {
@@ -42,4 +43,36 @@ fn task(task: &Task) -> Vec<u8> {
         task.update_time,
     )
     .into_bytes()
+}
+
+fn texts(texts: &[LangText]) -> Vec<Value> {
+    let text = |(code, text): &LangText| json!({"language_code": code, "text": text});
+    order_texts(texts).into_iter().map(text).collect()
+}
+
+/// One text, in the language asked for if it is there.
+fn text_in(texts: &[LangText], language: &str) -> Value {
+    let found = texts.iter().find(|(code, _)| code == language);
+    match found.or_else(|| order_texts(texts).first().copied()) {
+        Some((code, text)) => json!({"language_code": code, "text": text}),
+        None => json!({"language_code": language, "text": ""}),
+    }
+}
+
+/// The members of a human task that belong to its instance, without the braces around them.
+fn flow(instance: &flow::Instance) -> Vec<u8> {
+    let details = &instance.details;
+    let summaries = details.summaries.iter().map(|summary| {
+        json!({
+            "file_key": text_in(&summary.key, &details.language),
+            "file_value": texts(&summary.value),
+        })
+    });
+    let about = json!({
+        "id": instance.id.to_string(),
+        "label": texts(&details.label),
+        "status": word(FLOW_STATUS, instance.status),
+    });
+    let summaries: Value = summaries.collect();
+    format!(r#""workflow_instance":{about},"summarys":{summaries}"#).into_bytes()
 }

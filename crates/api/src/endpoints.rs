@@ -101,6 +101,14 @@ pub(crate) static LIST_TASKS: Endpoint = Endpoint {
     tier: Tier::Thousand,
 };
 
+pub(crate) static QUERY_USER_TASKS: Endpoint = Endpoint {
+    name: "user_task.query",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/user_task/query",
+    scopes: Some(&[FLOW_READ]),
+    tier: Tier::Hundred,
+};
+
 /// The same by POST, for clients that refuse a body on GET.
 pub(crate) static LIST_TASKS_BY_POST: Endpoint = Endpoint {
     name: "external_tasks.list",

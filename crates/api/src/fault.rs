@@ -22,6 +22,7 @@ pub(crate) enum Code {
     NoScope,
     Fields,
     Param,
+    FlowParam,
     UnknownDefinition,
     UnknownPerson,
     Busy,
@@ -54,6 +55,7 @@ impl Code {
             Self::NoScope => (99_991_672, BAD, "Access denied."),
             Self::Fields => (99_992_402, BAD, "field validation failed"),
             Self::Param => (1_390_001, BAD, "param is invalid"),
+            Self::FlowParam => (2_320_001, BAD, "param is invalid"),
             Self::UnknownDefinition => (1_390_002, BAD, "approval code not found"),
             Self::UnknownPerson => (1_390_004, BAD, "user_id or open_id not found"),
             Self::Busy => (

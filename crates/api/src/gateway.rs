@@ -23,7 +23,7 @@ use crate::endpoints::{self, Endpoint};
 use crate::fault::{Code, Fault};
 use crate::limit::{Key, Tier};
 use crate::{Api, Peer};
-use crate::{external_approvals, external_instances, external_tasks, log_id, tokens};
+use crate::{external_approvals, external_instances, external_tasks, log_id, tokens, user_task};
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
 const BODY_BYTES: usize = 4 << 20;
@@ -116,6 +116,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     let router = route(router, api, &endpoints::CHECK_INSTANCES, external_instances::check);
     let router = route(router, api, &endpoints::LIST_TASKS, external_tasks::list);
     let router = route(router, api, &endpoints::LIST_TASKS_BY_POST, external_tasks::list);
+    let router = route(router, api, &endpoints::QUERY_USER_TASKS, user_task::query);
     let lost = Arc::clone(api);
     let lost_method = Arc::clone(api);
     router
@@ -186,10 +187,12 @@ async fn admit(
         Some(_) => Some(authenticate(api, headers).await?),
     };
     let key = match (&caller, endpoint.tier) {
-        (Some(caller), Tier::Thousand) => Key::App(endpoint.name, caller.app.id, caller.tenant),
+        (Some(caller), Tier::Thousand | Tier::Hundred) => {
+            Key::App(endpoint.name, caller.app.id, caller.tenant)
+        }
         _ => Key::Address(endpoint.name, peer.map(|Peer(address)| address.ip())),
     };
-    api.limits.pass(key, api.hub.now()).map_err(|over| Fault {
+    api.limits.pass(key, endpoint.tier, api.hub.now()).map_err(|over| Fault {
         reset: Some((over.limit, over.reset)),
         ..Fault::new(Code::RateLimit)
     })?;

@@ -17,6 +17,7 @@ mod log_id;
 mod names;
 mod observe;
 mod tokens;
+mod user_task;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -15,11 +15,31 @@ use domain::{AppId, Millis, TenantId};
 pub(crate) enum Tier {
     /// 1,000 a minute and 50 a second, per app and tenant (pages of the external family).
     Thousand,
+    /// 100 a minute, per app and tenant (pages of the aPaaS family).
+    Hundred,
     /// The same figures per address, for calls that come before any app is known (own choice).
     Token,
 }
 
-/// The figures behind the tiers.
+/// Which figures stand behind the tiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    Off,
+    Feishu,
+    Own(Figures),
+}
+
+impl Profile {
+    fn figures(self, tier: Tier) -> Option<Figures> {
+        match (self, tier) {
+            (Self::Off, _) => None,
+            (Self::Own(figures), _) => Some(figures),
+            (Self::Feishu, Tier::Hundred) => Some(Figures { per_minute: 100, per_second: 100 }),
+            (Self::Feishu, _) => Some(Figures { per_minute: 1_000, per_second: 50 }),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Figures {
     per_minute: u32,
@@ -74,7 +94,7 @@ const MINUTE_MS: i64 = 60_000;
 
 /// The rate windows of one server.
 pub struct Limits {
-    figures: Option<Figures>,
+    profile: Profile,
     hasher: RandomState,
     shards: [Mutex<HashMap<Key, Windows>>; SHARDS],
 }
@@ -82,26 +102,26 @@ pub struct Limits {
 impl Limits {
     /// No limits.
     pub fn off() -> Self {
-        Self::with(None)
+        Self::with(Profile::Off)
     }
 
     /// The platform's own tiers.
     pub fn feishu() -> Self {
-        Self::own(1_000, 50)
+        Self::with(Profile::Feishu)
     }
 
     /// Own figures.
     pub fn own(per_minute: u32, per_second: u32) -> Self {
-        Self::with(Some(Figures { per_minute, per_second }))
+        Self::with(Profile::Own(Figures { per_minute, per_second }))
     }
 
-    fn with(figures: Option<Figures>) -> Self {
-        Self { figures, hasher: RandomState::new(), shards: Default::default() }
+    fn with(profile: Profile) -> Self {
+        Self { profile, hasher: RandomState::new(), shards: Default::default() }
     }
 
     /// Counts a call, or refuses it uncounted.
-    pub(crate) fn pass(&self, key: Key, now: Millis) -> Result<(), Exceeded> {
-        let Some(figures) = self.figures else { return Ok(()) };
+    pub(crate) fn pass(&self, key: Key, tier: Tier, now: Millis) -> Result<(), Exceeded> {
+        let Some(figures) = self.profile.figures(tier) else { return Ok(()) };
         let shard = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         let (minute, second) = (now.get() / MINUTE_MS, now.get() / SECOND_MS);
@@ -131,7 +151,7 @@ mod tests {
     #[test]
     fn a_second_and_a_minute_are_windows_of_the_clock() {
         let limits = Limits::own(5, 2);
-        let pass = |ms: i64| limits.pass(KEY, Millis(60_000 + ms));
+        let pass = |ms: i64| limits.pass(KEY, Tier::Thousand, Millis(60_000 + ms));
         assert_eq!([pass(0), pass(999)], [Ok(()), Ok(())]);
         assert_eq!(pass(999), Err(Exceeded { limit: 2, reset: 1 }));
         assert_eq!([pass(1_000), pass(1_001), pass(2_000)], [Ok(()); 3]);
@@ -142,10 +162,16 @@ mod tests {
     #[test]
     fn callers_and_endpoints_are_counted_apart() {
         let limits = Limits::own(1, 1);
-        assert_eq!(limits.pass(KEY, Millis(0)), Ok(()));
-        assert!(limits.pass(KEY, Millis(0)).is_err());
-        assert_eq!(limits.pass(Key::App("get", AppId(1), TenantId(1)), Millis(0)), Ok(()));
-        assert_eq!(limits.pass(Key::App("list", AppId(2), TenantId(1)), Millis(0)), Ok(()));
-        assert_eq!(Limits::off().pass(KEY, Millis(0)), Ok(()));
+        assert_eq!(limits.pass(KEY, Tier::Thousand, Millis(0)), Ok(()));
+        assert!(limits.pass(KEY, Tier::Thousand, Millis(0)).is_err());
+        assert_eq!(
+            limits.pass(Key::App("get", AppId(1), TenantId(1)), Tier::Thousand, Millis(0)),
+            Ok(())
+        );
+        assert_eq!(
+            limits.pass(Key::App("list", AppId(2), TenantId(1)), Tier::Thousand, Millis(0)),
+            Ok(())
+        );
+        assert_eq!(Limits::off().pass(KEY, Tier::Thousand, Millis(0)), Ok(()));
     }
 }

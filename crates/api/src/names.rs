@@ -1,5 +1,7 @@
 //! The words of the wire for the values of the domain.
 
+use domain::flow::{Logic, Status};
+use domain::inbox::{Relation, State};
 use domain::instance::{
     DisplayMethod, FormPolicy, GenerateType, InstanceStatus, ReadStatus, TaskStatus,
 };
@@ -49,6 +51,27 @@ pub(crate) const FORM_POLICY: Words<FormPolicy> = &[
 
 pub(crate) const UPDATE_MODE: Words<Mode> = &[("REPLACE", Mode::Replace), ("UPDATE", Mode::Update)];
 
+pub(crate) const FLOW_STATUS: Words<Status> = &[
+    ("in_process", Status::InProcess),
+    ("agreed", Status::Agreed),
+    ("rejected", Status::Rejected),
+    ("canceled", Status::Canceled),
+    ("terminated", Status::Terminated),
+    ("auto_end", Status::AutoEnd),
+    ("completed", Status::Completed),
+    ("failed", Status::Failed),
+    ("unstarted", Status::Unstarted),
+];
+
+pub(crate) const FLOW_LOGIC: Words<Logic> =
+    &[("all", Logic::All), ("first", Logic::First), ("orderly", Logic::Orderly)];
+
+pub(crate) const TASK_STATE: Words<State> =
+    &[("pending", State::Pending), ("archived", State::Archived)];
+
+pub(crate) const TASK_SOURCE: Words<Relation> =
+    &[("fromMe", Relation::Initiated), ("assignMe", Relation::Assigned), ("CCMe", Relation::Cc)];
+
 /// The first is the default.
 pub(crate) const USER_ID_TYPE: Words<AliasKind> = &[
     ("open_id", AliasKind::OpenId),
@@ -77,6 +100,8 @@ mod tests {
         assert!(READ_STATUS.iter().map(|(_, v)| *v).eq(ReadStatus::ALL.iter().copied()));
         assert!(DISPLAY_METHOD.iter().map(|(_, v)| *v).eq(DisplayMethod::ALL.iter().copied()));
         assert!(GENERATE_TYPE.iter().map(|(_, v)| *v).eq(GenerateType::ALL.iter().copied()));
+        assert!(FLOW_STATUS.iter().map(|(_, v)| *v).eq(Status::ALL.iter().copied()));
+        assert!(FLOW_LOGIC.iter().map(|(_, v)| *v).eq(Logic::ALL.iter().copied()));
         assert!(FORM_POLICY.iter().map(|(_, v)| *v).eq(FormPolicy::ALL.iter().copied()));
     }
 }

@@ -111,6 +111,9 @@ pub enum Operate {
     },
     /// Read everything once more and tell what does not fit
     Doctor {
+        /// Make counts that do not add up anew
+        #[arg(long)]
+        repair: bool,
         /// Where the settings and the data are.
         #[command(flatten)]
         place: Place,

@@ -28,7 +28,7 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
             import_people(&place, &file, tenant, output).await
         }
         Operate::Backup { file, place } => backup(&place, &file, output).await,
-        Operate::Doctor { place } => doctor(&place, output).await,
+        Operate::Doctor { repair, place } => doctor(&place, repair, output).await,
     }
 }
 
@@ -233,19 +233,25 @@ async fn backup(place: &Place, file: &std::path::Path, output: Output) -> Result
     Ok(())
 }
 
-async fn doctor(place: &Place, output: Output) -> Result<()> {
+async fn doctor(place: &Place, repair: bool, output: Output) -> Result<()> {
     let hub = open::existing(&config(place)?).await?;
-    let report = hub.doctor().await?;
+    let report = hub.doctor(repair).await?;
     let text = format!(
-        "{} tenants, {} people ({} known from syncs only), {} instances, {} tasks, {} list \
-         entries, {} joins in progress",
+        "{} tenants, {} people ({} known from syncs only), {} third-party instances with {} \
+         tasks and {} list entries, {} flow instances with {} tasks, {} inbox lists with {} \
+         rows, {} joins in progress, {} lists repaired",
         report.tenants,
         report.people,
         report.stubs,
         report.instances,
         report.tasks,
         report.list_entries,
+        report.flow_instances,
+        report.flow_tasks,
+        report.inbox_lists,
+        report.inbox_rows,
         report.open_joins,
+        report.repaired,
     );
     output.answer(&text, &serde_json::to_value(&report)?);
     if !report.faults.is_empty() {

@@ -52,6 +52,10 @@ id! {
     DefinitionId
 }
 id! {
+    /// The number of a flow that the hub runs: small, and counted per tenant.
+    FlowId
+}
+id! {
     /// A third-party instance. Made once per (tenant, app, caller's id) and never changed, through
     /// purge and return: it is the paging order.
     InstanceId

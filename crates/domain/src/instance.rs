@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CcId, PersonId, TaskId};
+use crate::ids::{CcId, DefinitionId, InstanceId, PersonId, TaskId};
+use crate::inbox::{Entry, Key, Place, Relation, State};
 use crate::person::PersonRef;
 use crate::text::Resource;
 use crate::time::Millis;
@@ -338,6 +339,42 @@ pub struct Kept<Id, T> {
     pub person: PersonId,
     /// What the source system said.
     pub item: T,
+}
+
+impl Stored {
+    /// Where the instance stands in the inboxes of everybody who has to do with it: once for its
+    /// initiator, once for each task that its assignee may see, once for each copy.
+    pub fn places(&self, id: InstanceId, definition: DefinitionId) -> Vec<Place> {
+        // What was deleted in the source system is in nobody's inbox.
+        if self.instance.status == InstanceStatus::Deleted {
+            return Vec::new();
+        }
+        let place = |person, relation, start: Millis, task: i64, pending| Place {
+            person,
+            entry: Entry {
+                key: Key { start: start.get(), task },
+                flow: definition.get(),
+                instance: id,
+            },
+            relation,
+            state: if pending { State::Pending } else { State::Archived },
+        };
+        let started = self.initiator.map(|person| {
+            let pending = self.instance.status == InstanceStatus::Pending;
+            place(person, Relation::Initiated, self.instance.start_time, id.get(), pending)
+        });
+        // A task that passed without its assignee is hidden from them.
+        let seen = self.tasks.iter().filter(|task| task.item.status != TaskStatus::Done);
+        let tasks = seen.map(|task| {
+            let pending = task.item.status == TaskStatus::Pending;
+            place(task.person, Relation::Assigned, task.item.create_time, task.id.get(), pending)
+        });
+        let ccs = self.ccs.iter().map(|cc| {
+            let pending = cc.item.read_status == ReadStatus::Unread;
+            place(cc.person, Relation::Cc, cc.item.create_time, cc.id.get(), pending)
+        });
+        started.into_iter().chain(tasks).chain(ccs).collect()
+    }
 }
 
 /// An instance as it is stored, whole.

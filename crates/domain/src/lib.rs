@@ -5,7 +5,9 @@
 
 pub mod definition;
 pub mod filter;
+pub mod flow;
 pub mod ids;
+pub mod inbox;
 pub mod instance;
 pub mod limits;
 pub mod person;
@@ -15,6 +17,6 @@ pub mod text;
 pub mod time;
 
 pub use filter::TaskFilter;
-pub use ids::{AppId, CcId, DefinitionId, Ids, InstanceId, PersonId, TaskId, TenantId};
+pub use ids::{AppId, CcId, DefinitionId, FlowId, Ids, InstanceId, PersonId, TaskId, TenantId};
 pub use refusal::Refusal;
 pub use time::{Clock, Millis};

@@ -17,6 +17,8 @@ pub const FORM_CHARS: usize = 2_048;
 pub const FILTER_CODES: usize = 20;
 /// Most instance ids in one query of task states (same page).
 pub const FILTER_INSTANCES: usize = 20;
+/// Most flows in one query of a person's tasks (page of `user_task/query`).
+pub const API_IDS: usize = 100;
 /// Most people in one query of task states. Own figure: keeps a page token under 1,600 characters.
 pub const FILTER_USERS: usize = 100;
 /// Longest id of an instance, task, cc, node or person, in characters. Own figure.

@@ -36,6 +36,8 @@ pub struct Renderers {
     pub head: fn(&Head<'_>) -> Vec<u8>,
     /// One task.
     pub task: fn(&Task) -> Vec<u8>,
+    /// An instance of a human-task flow, but for its task, start and initiator.
+    pub flow: fn(&domain::flow::Instance) -> Vec<u8>,
 }
 
 /// A card as it was read, with the parts that a filter chose.

@@ -2,6 +2,7 @@
 //!
 //! Lists and cards can be derived from the rows, so each is derived again and compared.
 
+use domain::inbox::Family;
 use domain::{InstanceId, TenantId};
 use serde::Serialize;
 use store::audit;
@@ -23,8 +24,18 @@ pub struct Report {
     pub instances: usize,
     /// Their tasks.
     pub tasks: usize,
-    /// Entries of all lists.
+    /// Entries of the lists behind task states.
     pub list_entries: i64,
+    /// Instances of human-task flows.
+    pub flow_instances: usize,
+    /// Their tasks.
+    pub flow_tasks: usize,
+    /// Lists of all inboxes.
+    pub inbox_lists: usize,
+    /// Their rows.
+    pub inbox_rows: i64,
+    /// Lists of inboxes whose counts were made anew.
+    pub repaired: usize,
     /// How many things do not fit.
     pub fault_count: usize,
     /// What does not fit, in words; the first hundred.
@@ -48,12 +59,15 @@ impl Report {
 impl Hub {
     /// Checks the file and everything in it. Run it while nothing writes, or run it again where it
     /// finds something: each slice is one snapshot, the whole is not.
-    pub async fn doctor(&self) -> Result<Report> {
+    /// With `repair`, inbox counts that do not add up are made anew from the rows.
+    pub async fn doctor(&self, repair: bool) -> Result<Report> {
         let faults = self.read(|tx, _| Ok(audit::file_faults(tx)?)).await?;
         let mut report = Report { fault_count: faults.len(), faults, ..Report::default() };
         for tenant in self.read(|tx, _| Ok(store::access::tenant_all(tx)?)).await? {
             report.tenants += 1;
             self.examine(&mut report, tenant.id).await?;
+            self.examine_inboxes(&mut report, tenant.id).await?;
+            self.recount(&mut report, tenant.id, repair).await?;
         }
         Ok(report)
     }
@@ -94,6 +108,113 @@ impl Hub {
         }
         Ok(())
     }
+}
+
+impl Hub {
+    /// Every row of every inbox is asked for by an instance, and none is missing.
+    async fn examine_inboxes(&self, report: &mut Report, tenant: TenantId) -> Result<()> {
+        for family in Family::ALL {
+            let (mut after, mut expected) = (InstanceId(0), 0);
+            loop {
+                let slice =
+                    self.read(move |tx, cx| inbox_slice(tx, cx, tenant, *family, after)).await?;
+                let Some(last) = slice.last else { break };
+                after = last;
+                expected += slice.lists;
+                if *family == Family::Flow {
+                    report.flow_instances += slice.instances;
+                    report.flow_tasks += slice.tasks;
+                }
+                for fault in slice.faults {
+                    report.fault(format!("tenant {tenant}: {fault}"));
+                }
+            }
+            let count = move |tx: &mut Tx<'_>, _: &Context| {
+                Ok(store::inbox::row_count(tx, tenant, *family)?)
+            };
+            let rows = self.read(count).await?;
+            report.inbox_rows += rows;
+            if rows != expected {
+                report.fault(format!(
+                    "tenant {tenant}: inboxes have {rows} rows of {family:?}, the instances ask \
+                     for {expected}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every list counts its rows, and every node of a long one.
+    async fn recount(&self, report: &mut Report, tenant: TenantId, repair: bool) -> Result<()> {
+        let mut after = None;
+        loop {
+            let lists = self
+                .read(move |tx, _| Ok(store::inbox::lists_after(tx, tenant, after, SLICE)?))
+                .await?;
+            let Some(last) = lists.last() else { return Ok(()) };
+            after = Some(*last);
+            report.inbox_lists += lists.len();
+            for list in lists {
+                let check = move |tx: &mut Tx<'_>, _: &Context| {
+                    Ok(store::inbox::recount(tx, tenant, list)?)
+                };
+                let faults = self.read(check).await?;
+                if repair && !faults.is_empty() {
+                    self.write(move |tx, _| Ok(store::inbox::repair(tx, tenant, list)?)).await?;
+                    report.repaired += 1;
+                    continue;
+                }
+                for fault in faults {
+                    report.fault(format!("tenant {tenant}: {fault}"));
+                }
+            }
+        }
+    }
+}
+
+fn inbox_slice(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    family: Family,
+    after: InstanceId,
+) -> Result<Slice> {
+    let ids = match family {
+        Family::Flow => store::flow::instances_after(tx, tenant, after, SLICE)?,
+        Family::External => audit::instances_after(tx, tenant, after, SLICE)?,
+    };
+    let mut slice = Slice::default();
+    for id in ids {
+        slice.last = Some(id);
+        let rows = match family {
+            Family::Flow => {
+                let Some(instance) = store::flow::instance_load(tx, tenant, id)? else { continue };
+                slice.tasks += instance.tasks.len();
+                let kept = store::flow::card_get(tx, tenant, id)?;
+                let fresh = |format: i64, card: &[u8]| {
+                    format != cx.render.format || card == (cx.render.flow)(&instance)
+                };
+                if !kept.is_some_and(|(_, format, card)| fresh(format, &card)) {
+                    slice.faults.push(format!("the card of instance {id} is not up to date"));
+                }
+                domain::inbox::rows(family, &instance.places())
+            }
+            Family::External => {
+                let head = store::external::instance_head_by_id(tx, tenant, id)?;
+                let stored = store::external::instance_load(tx, tenant, id)?;
+                let (Some(head), Some(stored)) = (head, stored) else { continue };
+                sync::inbox_rows(&head, &stored)
+            }
+        };
+        slice.instances += 1;
+        for (list, entry) in rows {
+            slice.lists += 1;
+            if !store::inbox::row_exists(tx, tenant, list, &entry)? {
+                slice.faults.push(format!("instance {id} is missing in the inbox {list:?}"));
+            }
+        }
+    }
+    Ok(slice)
 }
 
 #[derive(Default)]

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use domain::inbox::Family;
 use domain::person::{AliasKind, Evidence, PersonRef, join};
 use domain::refusal::Role;
 use domain::{PersonId, Refusal, TenantId};
@@ -12,7 +13,7 @@ use serde::Serialize;
 use store::Tx;
 use store::person::{self as rows, Join, Person};
 
-use crate::{Context, Hub, Result, sync};
+use crate::{Context, Hub, Result, flows, sync};
 
 /// Resolves the people of one payload, each only once.
 #[derive(Default)]
@@ -276,8 +277,14 @@ fn move_slice(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, join: &Join) -> R
     for id in &instances {
         sync::reassign(tx, cx, tenant, *id, join.from, into)?;
     }
-    let finished = instances.is_empty().then_some(cx.now);
-    let count = i64::try_from(instances.len()).unwrap_or(i64::MAX);
+    let limit = i64::try_from(SLICE).unwrap_or(i64::MAX);
+    let flows = store::inbox::instances_of(tx, tenant, Family::Flow, join.from, limit)?;
+    for id in &flows {
+        flows::reassign(tx, cx, tenant, *id, join.from, into)?;
+    }
+    let moved = instances.len() + flows.len();
+    let finished = (moved == 0).then_some(cx.now);
+    let count = i64::try_from(moved).unwrap_or(i64::MAX);
     rows::join_progress(tx, tenant, join.from, count, finished)?;
-    Ok(instances.len())
+    Ok(moved)
 }

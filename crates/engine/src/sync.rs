@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::inbox::Family;
 use domain::instance::{Cc, Instance, Kept, Stored, Task};
 use domain::refusal::Role;
 use domain::sync::{Applied, Change, InstanceRow, Payload, Row, shared_ids, sync as decide};
@@ -11,7 +12,7 @@ use store::external::{self as rows, Head};
 use store::list::{self, List};
 
 use crate::people::Resolver;
-use crate::{Caller, Context, Error, Result, card};
+use crate::{Caller, Context, Error, Result, card, inbox};
 
 /// How many rows of a kind were touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +115,7 @@ impl Work<'_> {
         let mut done = Synced::unchanged(self.code, None, payload);
         let Some(stored) = stored else { return Ok(done) };
         move_lists(tx, self.tenant, self.head.id, &self.lists(stored), &BTreeSet::new())?;
+        inbox::move_rows(tx, self.tenant, &self.rows(stored), &BTreeSet::new())?;
         rows::instance_purge(tx, self.tenant, self.head.id)?;
         done.instance_rows.deleted = 1;
         done.task_rows.deleted = stored.tasks.len();
@@ -177,6 +179,8 @@ impl Work<'_> {
         let after = Stored { instance, initiator, tasks, ccs };
         let before = stored.map(|s| self.lists(s)).unwrap_or_default();
         move_lists(tx, tenant, id, &before, &self.lists(&after))?;
+        let before = stored.map(|s| self.rows(s)).unwrap_or_default();
+        inbox::move_rows(tx, tenant, &before, &self.rows(&after))?;
         if instance_rows != Counts::default() || task_rows != Counts::default() {
             self.write_card(tx, cx, &after)?;
         }
@@ -240,6 +244,10 @@ impl Work<'_> {
         lists(self.head.definition, stored)
     }
 
+    fn rows(&self, stored: &Stored) -> BTreeSet<inbox::Row> {
+        inbox_rows(&self.head, stored)
+    }
+
     fn write_card(&self, tx: &mut Tx<'_>, cx: &Context, stored: &Stored) -> Result<()> {
         let head = card::Head {
             instance_id: &stored.instance.external_id,
@@ -300,6 +308,11 @@ pub(crate) fn lists(definition: DefinitionId, stored: &Stored) -> BTreeSet<List>
     involved.chain(tasks).collect()
 }
 
+/// Every row of an inbox that an instance asks for.
+pub(crate) fn inbox_rows(head: &Head, stored: &Stored) -> BTreeSet<inbox::Row> {
+    domain::inbox::rows(Family::External, &stored.places(head.id, head.definition))
+}
+
 fn move_lists(
     tx: &mut Tx<'_>,
     tenant: TenantId,
@@ -331,6 +344,7 @@ pub(crate) fn reassign(
         return Err(Error::Internal(format!("instance {id} is on a list but not there")));
     };
     let before = lists(head.definition, &stored);
+    let rows_before = inbox_rows(&head, &stored);
     if stored.initiator == Some(from) {
         stored.initiator = Some(into);
         rows::instance_put(tx, tenant, &head, &stored.instance, stored.initiator)?;
@@ -344,6 +358,7 @@ pub(crate) fn reassign(
         rows::cc_put(tx, tenant, id, cc)?;
     }
     move_lists(tx, tenant, id, &before, &lists(head.definition, &stored))?;
+    inbox::move_rows(tx, tenant, &rows_before, &inbox_rows(&head, &stored))?;
     let code = card::definition_code(tx, tenant, head.definition)?;
     Work { tenant, code: &code, head }.write_card(tx, cx, &stored)
 }

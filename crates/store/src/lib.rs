@@ -15,6 +15,8 @@ pub mod access;
 pub mod audit;
 pub mod definition;
 pub mod external;
+pub mod flow;
+pub mod inbox;
 pub mod list;
 pub mod person;
 

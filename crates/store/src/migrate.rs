@@ -11,8 +11,10 @@ use crate::{Error, Result, dialect};
 const APPLICATION_ID: i32 = 0x4353_676e;
 
 /// Name and text, oldest first.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_external", include_str!("migrations/0001_external.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_external", include_str!("migrations/0001_external.sql")),
+    ("0002_inbox", include_str!("migrations/0002_inbox.sql")),
+];
 
 /// Applies what is missing. `now` is recorded beside each name, in Unix milliseconds.
 pub(crate) fn run(conn: &Connection, now: i64) -> Result<()> {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ToSql};
 
 use crate::Result;
 use crate::dialect::Positional;
+use crate::inbox::{Pending, Shape};
 use crate::value::{Param, Row};
 
 /// A transaction on one of the store's threads. Use cases hand it on; only this crate looks inside.
@@ -16,6 +17,9 @@ pub struct Tx<'a> {
     arm: Arm<'a>,
     statements: u64,
     rows_written: u64,
+    /// Changes of lists that are folded into counts at the end.
+    pub(crate) pending: Pending,
+    pub(crate) shape: Shape,
 }
 
 enum Arm<'a> {
@@ -23,8 +27,13 @@ enum Arm<'a> {
 }
 
 impl<'a> Tx<'a> {
-    pub(crate) fn sqlite(conn: &'a Connection, texts: &'a RefCell<Positional>) -> Self {
-        Self { arm: Arm::Sqlite(conn, texts), statements: 0, rows_written: 0 }
+    pub(crate) fn sqlite(
+        conn: &'a Connection,
+        texts: &'a RefCell<Positional>,
+        shape: Shape,
+    ) -> Self {
+        let arm = Arm::Sqlite(conn, texts);
+        Self { arm, statements: 0, rows_written: 0, pending: Pending::new(), shape }
     }
 
     /// The connection itself, to make it fail.

@@ -1,6 +1,6 @@
 //! Parameters and rows: the small set of types that both engines share.
 
-use domain::{AppId, CcId, DefinitionId, InstanceId, Millis, PersonId, TaskId, TenantId};
+use domain::{AppId, CcId, DefinitionId, FlowId, InstanceId, Millis, PersonId, TaskId, TenantId};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::{Error, Result};
@@ -35,7 +35,7 @@ macro_rules! from_id {
     };
 }
 
-from_id!(AppId, CcId, DefinitionId, InstanceId, Millis, PersonId, TaskId, TenantId);
+from_id!(AppId, CcId, DefinitionId, FlowId, InstanceId, Millis, PersonId, TaskId, TenantId);
 
 impl From<i64> for Param<'_> {
     fn from(value: i64) -> Self {
@@ -112,6 +112,12 @@ impl Row<'_> {
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
         let Self::Sqlite(row) = self;
         Ok(row.get(column)?)
+    }
+
+    /// Bytes without a copy, valid until the next row.
+    pub(crate) fn blob(&self, column: usize) -> Result<&[u8]> {
+        let Self::Sqlite(row) = self;
+        row.get_ref(column)?.as_blob().map_err(|e| Error::Engine(e.to_string()))
     }
 
     pub(crate) fn opt_bytes(&self, column: usize) -> Result<Option<Vec<u8>>> {

@@ -318,13 +318,13 @@ async fn the_tables_forget_no_member() {
 #[tokio::test]
 async fn what_is_refused_leaves_no_trace() {
     let world = World::new().await;
-    let before = world.hub.hub.doctor().await.unwrap();
+    let before = world.hub.hub.doctor(false).await.unwrap();
     for row in world.tables().flat_map(|table| table.rows) {
         assert_ne!(row.code, 0);
         world.send(&row).await;
     }
     // People, instances, tasks and the entries of all lists.
-    assert_eq!(world.hub.hub.doctor().await.unwrap(), before);
+    assert_eq!(world.hub.hub.doctor(false).await.unwrap(), before);
     assert_eq!(before.faults, Vec::<String>::new());
 
     let oa = world.oa();
@@ -815,7 +815,7 @@ fn for_any<S: Strategy>(
     let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     TestRunner::new(config).run(strategy, |value| test(&fuzzed, value)).unwrap();
     // What was accepted on the way was written whole.
-    let report = fuzzed.runtime.block_on(fuzzed.world.hub.hub.doctor()).unwrap();
+    let report = fuzzed.runtime.block_on(fuzzed.world.hub.hub.doctor(false)).unwrap();
     assert_eq!(report.faults, Vec::<String>::new());
 }
 

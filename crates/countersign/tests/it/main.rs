@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod errors;
 mod gateway;
+mod inbox;
 mod oracle;
 mod people;
 mod process;

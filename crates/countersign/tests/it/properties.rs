@@ -118,7 +118,7 @@ impl Bench {
             Ok(())
         });
         done.unwrap_or_else(|error| panic!("{error}"));
-        let report = self.runtime.block_on(self.hub.hub.doctor()).unwrap();
+        let report = self.runtime.block_on(self.hub.hub.doctor(false)).unwrap();
         assert_eq!(report.faults, Vec::<String>::new());
     }
 }

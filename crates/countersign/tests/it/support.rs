@@ -23,6 +23,7 @@ pub const TOKEN: &str = "/open-apis/auth/v3/tenant_access_token/internal";
 pub const APPROVALS: &str = "/open-apis/approval/v4/external_approvals";
 pub const INSTANCES: &str = "/open-apis/approval/v4/external_instances";
 pub const CHECK: &str = "/open-apis/approval/v4/external_instances/check";
+pub const USER_TASKS: &str = "/open-apis/apaas/v1/user_task/query";
 pub const TASKS: &str = "/open-apis/approval/v4/external_tasks";
 
 /// A server in this process with two tenants and four apps.
@@ -37,11 +38,13 @@ pub struct TestHub {
 pub struct Setup {
     pub limits: Limits,
     pub create_people: bool,
+    /// How many rows, and how many nodes, a node of a long list covers.
+    pub node_size: (i64, i64),
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: Limits::off(), create_people: true }
+        Self { limits: Limits::off(), create_people: true, node_size: (256, 64) }
     }
 }
 
@@ -86,6 +89,7 @@ impl TestHub {
         let clock = Arc::new(ManualClock::new(START));
         let mut options = Options::new(data.path().join("countersign.db"));
         options.readers = 2;
+        options.node_size = setup.node_size;
         let store = Store::open(&options, START).unwrap();
         let hub = Hub::new(
             store,

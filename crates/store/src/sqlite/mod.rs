@@ -18,6 +18,7 @@ use domain::Millis;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
+use crate::inbox::Shape;
 use crate::{Error, Result, Tx, migrate};
 
 /// How a store is opened.
@@ -32,6 +33,9 @@ pub struct Options {
     pub wal_limit: u64,
     /// See [`writer::BATCH_WORK`]; tests make it endless.
     batch_work: Duration,
+    /// How many rows, and how many nodes, a node of a long list covers. Tests make them small, to
+    /// cross every bound; other values than the usual ones are of no use to anybody else.
+    pub node_size: (i64, i64),
 }
 
 impl Options {
@@ -39,7 +43,8 @@ impl Options {
     pub fn new(file: impl Into<PathBuf>) -> Self {
         let readers = std::thread::available_parallelism().map_or(2, usize::from);
         let batch_work = writer::BATCH_WORK;
-        Self { file: file.into(), readers, wal_limit: 64 << 20, batch_work }
+        let node_size = (Shape::default().rows, Shape::default().kids);
+        Self { file: file.into(), readers, wal_limit: 64 << 20, batch_work, node_size }
     }
 }
 
@@ -90,7 +95,9 @@ impl Store {
         let wal = checkpoint::Wal::new(&options.file, options.wal_limit, nudge);
         let (writes, write_queue) = bounded(QUEUE);
         let work = options.batch_work;
-        threads.push(spawn("write", move || writer::run(&writer, work, &write_queue, &wal))?);
+        let shape = Shape { rows: options.node_size.0, kids: options.node_size.1 };
+        threads
+            .push(spawn("write", move || writer::run(&writer, work, shape, &write_queue, &wal))?);
 
         let file = options.file.clone();
         Ok(Self(Arc::new(Inner { file, reads: Some(reads), writes: Some(writes), threads })))

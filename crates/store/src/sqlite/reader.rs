@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::writer::panic_text;
 use crate::dialect::Positional;
+use crate::inbox::Shape;
 use crate::{Error, Result, Tx};
 
 /// A closure with the way to its caller inside.
@@ -41,7 +42,7 @@ pub(super) fn run(conn: &Connection, queue: &Receiver<Job>) {
             job(Err(error.into()));
             continue;
         }
-        job(Ok(&mut Tx::sqlite(conn, &texts)));
+        job(Ok(&mut Tx::sqlite(conn, &texts, Shape::default())));
         if let Err(error) = command(conn, "COMMIT") {
             tracing::error!(%error, "cannot end a read transaction");
             let _ = conn.execute_batch("ROLLBACK");

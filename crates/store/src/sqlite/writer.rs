@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::Wal;
 use crate::dialect::Positional;
+use crate::inbox::{Shape, fold};
 use crate::{Error, Result, Tx};
 
 /// A batch ends at this many closures or this much work, so that the first caller does not wait
@@ -79,10 +80,11 @@ pub(super) fn panic_text(panic: &Box<dyn Any + Send>) -> String {
 pub(super) fn run(
     conn: &Connection,
     batch_work: Duration,
+    shape: Shape,
     queue: &Receiver<Box<dyn Job>>,
     wal: &Wal,
 ) {
-    let writer = Writer { conn, batch_work, texts: RefCell::new(Positional::default()) };
+    let writer = Writer { conn, batch_work, shape, texts: RefCell::new(Positional::default()) };
     for first in queue {
         let members = writer.batch(first, queue);
         metrics::histogram!("countersign_write_batch_size").record(members.len() as f64);
@@ -96,6 +98,7 @@ pub(super) fn run(
 struct Writer<'c> {
     conn: &'c Connection,
     batch_work: Duration,
+    shape: Shape,
     texts: RefCell<Positional>,
 }
 
@@ -138,7 +141,7 @@ impl Writer<'_> {
     /// Runs one member inside its savepoint.
     fn member(&self, member: &mut dyn Job) -> Result<(), Dead> {
         self.command("SAVEPOINT member").map_err(|_| Dead)?;
-        let keep = member.run(&mut Tx::sqlite(self.conn, &self.texts));
+        let keep = self.run_and_fold(member);
         if self.conn.is_autocommit() {
             return Err(Dead);
         }
@@ -148,13 +151,27 @@ impl Writer<'_> {
         self.command("RELEASE member").map_err(|_| Dead)
     }
 
+    /// Runs a closure and folds what it recorded. Says whether what it wrote shall stay.
+    fn run_and_fold(&self, member: &mut dyn Job) -> bool {
+        let mut tx = Tx::sqlite(self.conn, &self.texts, self.shape);
+        if !member.run(&mut tx) {
+            return false;
+        }
+        match catch_unwind(AssertUnwindSafe(|| fold(&mut tx))) {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => member.fail(error),
+            Err(panic) => member.fail(Error::Panicked(panic_text(&panic))),
+        }
+        false
+    }
+
     /// Runs one member in a transaction of its own; what fails now is answered as it is.
     fn alone(&self, member: &mut dyn Job) {
         if let Err(error) = self.command("BEGIN IMMEDIATE") {
             member.fail(error.into());
             return;
         }
-        let keep = member.run(&mut Tx::sqlite(self.conn, &self.texts));
+        let keep = self.run_and_fold(member);
         if !keep {
             // Its own result, an error, stands.
             self.rollback();

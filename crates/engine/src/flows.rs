@@ -1,0 +1,154 @@
+//! Human-task flows: defining them, writing their instances, and acting on their tasks.
+//!
+//! Whatever changes an instance goes through one function that compares it with what is stored and
+//! writes what differs: rows, inboxes, card and history.
+
+use domain::flow::{FlowDetails, Instance, Verb};
+use domain::inbox::{Family, rows};
+use domain::{FlowId, InstanceId, PersonId, TaskId, TenantId};
+use store::Tx;
+use store::flow as table;
+
+use crate::{Context, Error, Result, inbox};
+
+/// Adds a flow or changes its name.
+pub fn define(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    api_id: &str,
+    details: &FlowDetails,
+) -> Result<FlowId> {
+    if let Some(id) = table::flow_by_api_id(tx, tenant, api_id)?
+        && table::flow_details(tx, tenant, id)?.as_ref() == Some(details)
+    {
+        return Ok(id);
+    }
+    Ok(table::flow_put(tx, tenant, api_id, details, cx.now)?)
+}
+
+/// Makes the stored instance equal to `instance`. Says whether anything differed.
+pub fn put(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, instance: &Instance) -> Result<bool> {
+    let before = table::instance_load(tx, tenant, instance.id)?;
+    let action = if before.is_some() { "replace" } else { "start" };
+    let changed = save(tx, cx, tenant, before.as_ref(), instance)?;
+    if changed {
+        let by = Some(instance.initiator);
+        table::history_append(tx, tenant, instance.id, cx.now, action, by, "")?;
+    }
+    Ok(changed)
+}
+
+/// Does `verb` to a task. Who may do so is decided before.
+pub fn act(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    task: TaskId,
+    verb: &Verb,
+) -> Result<bool> {
+    let missing = || Error::NotFound(format!("the task {task}"));
+    let id = table::instance_of_task(tx, tenant, task)?.ok_or_else(missing)?;
+    let before = table::instance_load(tx, tenant, id)?.ok_or_else(missing)?;
+    let mut after = before.clone();
+    after.task_mut(task).ok_or_else(missing)?.act(verb, cx.now);
+    let changed = save(tx, cx, tenant, Some(&before), &after)?;
+    if changed {
+        let (action, by) = match verb {
+            Verb::Decide(by, _) => ("decide", Some(*by)),
+            Verb::Transfer(by, _) => ("transfer", Some(*by)),
+            Verb::AddAssignee(_) => ("add_assignee", None),
+            Verb::Copy(_) => ("cc", None),
+            Verb::Close(_) => ("close", None),
+            Verb::Reopen => ("reopen", None),
+        };
+        let details = format!("{{\"task\":{task}}}");
+        table::history_append(tx, tenant, id, cx.now, action, by, &details)?;
+    }
+    Ok(changed)
+}
+
+/// Gives everything that `from` has in an instance to `into`, who turned out to be the same person.
+pub(crate) fn reassign(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    id: InstanceId,
+    from: PersonId,
+    into: PersonId,
+) -> Result<()> {
+    let before = table::instance_load(tx, tenant, id)?
+        .ok_or_else(|| Error::Internal(format!("instance {id} is in an inbox but not there")))?;
+    let mut after = before.clone();
+    after.reassign(from, into);
+    save(tx, cx, tenant, Some(&before), &after)?;
+    Ok(())
+}
+
+fn save(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    before: Option<&Instance>,
+    after: &Instance,
+) -> Result<bool> {
+    if before == Some(after) {
+        return Ok(false);
+    }
+    let own = |i: &Instance| Instance { tasks: Vec::new(), ..i.clone() };
+    if before.map(own) != Some(own(after)) {
+        let card = (cx.render.flow)(after);
+        table::instance_put(tx, tenant, after, (cx.render.format, &card))?;
+    }
+    save_tasks(tx, tenant, before, after)?;
+    let was = before.map(|before| rows(Family::Flow, &before.places())).unwrap_or_default();
+    inbox::move_rows(tx, tenant, &was, &rows(Family::Flow, &after.places()))?;
+    Ok(true)
+}
+
+fn save_tasks(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    before: Option<&Instance>,
+    after: &Instance,
+) -> Result<()> {
+    let known = before.map_or(&[][..], |before| &before.tasks);
+    for gone in known.iter().filter(|old| after.tasks.iter().all(|new| new.id != old.id)) {
+        table::task_delete(tx, tenant, after.id, gone)?;
+    }
+    for new in &after.tasks {
+        let old = known.iter().find(|old| old.id == new.id);
+        if old == Some(new) {
+            continue;
+        }
+        let place = (after.id, new.id);
+        let same_row = old.is_some_and(|old| {
+            let bare = |t: &domain::flow::Task| domain::flow::Task {
+                parts: Vec::new(),
+                ccs: Vec::new(),
+                ..t.clone()
+            };
+            bare(old) == bare(new)
+        });
+        if !same_row {
+            table::task_put(tx, tenant, after.id, new)?;
+        }
+        let (old_parts, old_ccs) =
+            old.map_or((&[][..], &[][..]), |old| (&old.parts[..], &old.ccs[..]));
+        for (turn, part) in new.parts.iter().enumerate() {
+            if old_parts.get(turn) != Some(part) {
+                table::part_put(tx, tenant, place, turn, part)?;
+            }
+        }
+        for turn in new.parts.len()..old_parts.len() {
+            table::part_delete(tx, tenant, place, turn)?;
+        }
+        for person in old_ccs.iter().filter(|person| !new.ccs.contains(person)) {
+            table::cc_delete(tx, tenant, place, *person)?;
+        }
+        for person in new.ccs.iter().filter(|person| !old_ccs.contains(person)) {
+            table::cc_put(tx, tenant, place, *person)?;
+        }
+    }
+    Ok(())
+}

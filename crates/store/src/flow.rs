@@ -1,0 +1,366 @@
+//! Flows, their instances, tasks, parts and copies, row by row.
+
+use domain::flow::{FlowDetails, Instance, Logic, Part, Status, Task};
+use domain::{FlowId, InstanceId, Millis, PersonId, TaskId, TenantId};
+
+use crate::value::Row;
+use crate::{Error, Result, Tx};
+
+fn bad(
+    table: &'static str,
+    column: &'static str,
+    row: impl std::fmt::Display,
+    reason: &str,
+) -> Error {
+    Error::Corrupt { table, column, row: format!("{row}"), reason: reason.to_owned() }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::Engine(e.to_string()))
+}
+
+/// The number of the flow with an api id.
+pub fn flow_by_api_id(tx: &mut Tx<'_>, tenant: TenantId, api_id: &str) -> Result<Option<FlowId>> {
+    tx.query_one(
+        "SELECT flow_id FROM flow WHERE tenant_id = $1 AND api_id = $2",
+        &[tenant.into(), api_id.into()],
+        |row| Ok(FlowId(row.int(0)?)),
+    )
+}
+
+/// Adds a flow under the next free number or writes its details anew.
+pub fn flow_put(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    api_id: &str,
+    details: &FlowDetails,
+    now: Millis,
+) -> Result<FlowId> {
+    let known = flow_by_api_id(tx, tenant, api_id)?;
+    let most = tx.query_one(
+        "SELECT max(flow_id) FROM flow WHERE tenant_id = $1",
+        &[tenant.into()],
+        |row| row.opt_int(0),
+    )?;
+    let id = known.unwrap_or_else(|| FlowId(most.flatten().unwrap_or_default() + 1));
+    tx.execute(
+        "INSERT INTO flow (tenant_id, flow_id, api_id, details, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $5) \
+         ON CONFLICT (tenant_id, flow_id) DO UPDATE SET details = excluded.details, \
+         updated_at = excluded.updated_at",
+        &[tenant.into(), id.into(), api_id.into(), (&json(details)?).into(), now.into()],
+    )?;
+    Ok(id)
+}
+
+/// What is kept of a flow.
+pub fn flow_details(tx: &mut Tx<'_>, tenant: TenantId, id: FlowId) -> Result<Option<FlowDetails>> {
+    tx.query_one(
+        "SELECT details FROM flow WHERE tenant_id = $1 AND flow_id = $2",
+        &[tenant.into(), id.into()],
+        |row| {
+            serde_json::from_str(row.str(0)?)
+                .map_err(|e| bad("flow", "details", id, &e.to_string()))
+        },
+    )
+}
+
+/// An instance with everything in it.
+pub fn instance_load(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    id: InstanceId,
+) -> Result<Option<Instance>> {
+    let instance = tx.query_one(
+        "SELECT flow_id, initiator_id, status, start_time, end_time, details FROM flow_instance \
+         WHERE tenant_id = $1 AND instance_id = $2",
+        &[tenant.into(), id.into()],
+        |row| {
+            let details = serde_json::from_str(row.str(5)?)
+                .map_err(|e| bad("flow_instance", "details", id, &e.to_string()))?;
+            Ok(Instance {
+                id,
+                flow: FlowId(row.int(0)?),
+                initiator: PersonId(row.int(1)?),
+                status: status("flow_instance", id, row.int(2)?)?,
+                start_time: Millis(row.int(3)?),
+                end_time: Millis(row.int(4)?),
+                details,
+                tasks: Vec::new(),
+            })
+        },
+    )?;
+    let Some(mut instance) = instance else { return Ok(None) };
+    instance.tasks = tx.query_all(
+        "SELECT task_id, node, logic, status, start_time, end_time FROM flow_task \
+         WHERE tenant_id = $1 AND instance_id = $2 ORDER BY task_id",
+        &[tenant.into(), id.into()],
+        read_task,
+    )?;
+    load_parts(tx, tenant, &mut instance)?;
+    Ok(Some(instance))
+}
+
+fn load_parts(tx: &mut Tx<'_>, tenant: TenantId, instance: &mut Instance) -> Result<()> {
+    let parts = tx.query_all(
+        "SELECT task_id, person_id, status, end_time FROM flow_part \
+         WHERE tenant_id = $1 AND instance_id = $2 ORDER BY task_id, turn",
+        &[tenant.into(), instance.id.into()],
+        |row| {
+            let task = TaskId(row.int(0)?);
+            let status = status("flow_part", task, row.int(2)?)?;
+            let person = PersonId(row.int(1)?);
+            Ok((task, Part { person, status, end_time: Millis(row.int(3)?) }))
+        },
+    )?;
+    for (task, part) in parts {
+        if let Some(task) = instance.task_mut(task) {
+            task.parts.push(part);
+        }
+    }
+    let ccs = tx.query_all(
+        "SELECT task_id, person_id FROM flow_cc \
+         WHERE tenant_id = $1 AND instance_id = $2 ORDER BY task_id, person_id",
+        &[tenant.into(), instance.id.into()],
+        |row| Ok((TaskId(row.int(0)?), PersonId(row.int(1)?))),
+    )?;
+    for (task, person) in ccs {
+        if let Some(task) = instance.task_mut(task) {
+            task.ccs.push(person);
+        }
+    }
+    Ok(())
+}
+
+fn status(table: &'static str, row: impl std::fmt::Display, code: i64) -> Result<Status> {
+    Status::from_code(code).ok_or_else(|| bad(table, "status", row, "no such status"))
+}
+
+fn read_task(row: &Row<'_>) -> Result<Task> {
+    let id = TaskId(row.int(0)?);
+    Ok(Task {
+        id,
+        node: row.text(1)?,
+        logic: Logic::from_code(row.int(2)?)
+            .ok_or_else(|| bad("flow_task", "logic", id, "no such logic"))?,
+        status: status("flow_task", id, row.int(3)?)?,
+        start_time: Millis(row.int(4)?),
+        end_time: Millis(row.int(5)?),
+        parts: Vec::new(),
+        ccs: Vec::new(),
+    })
+}
+
+/// Adds an instance's own row or writes it anew, with its card.
+pub fn instance_put(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: &Instance,
+    (format, card): (i64, &[u8]),
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO flow_instance (tenant_id, instance_id, flow_id, initiator_id, status, \
+         start_time, end_time, format, card, details) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         ON CONFLICT (tenant_id, instance_id) DO UPDATE SET flow_id = excluded.flow_id, \
+         initiator_id = excluded.initiator_id, status = excluded.status, \
+         start_time = excluded.start_time, end_time = excluded.end_time, \
+         format = excluded.format, card = excluded.card, details = excluded.details",
+        &[
+            tenant.into(),
+            instance.id.into(),
+            instance.flow.into(),
+            instance.initiator.into(),
+            instance.status.code().into(),
+            instance.start_time.into(),
+            instance.end_time.into(),
+            format.into(),
+            card.into(),
+            (&json(&instance.details)?).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Initiator, format and bytes of an instance's card.
+pub fn card_get(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    id: InstanceId,
+) -> Result<Option<(PersonId, i64, Vec<u8>)>> {
+    tx.query_one(
+        "SELECT initiator_id, format, card FROM flow_instance \
+         WHERE tenant_id = $1 AND instance_id = $2",
+        &[tenant.into(), id.into()],
+        |row| Ok((PersonId(row.int(0)?), row.int(1)?, row.bytes(2)?)),
+    )
+}
+
+/// Adds a task's own row or writes it anew.
+pub fn task_put(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    task: &Task,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO flow_task (tenant_id, instance_id, task_id, node, logic, status, start_time, \
+         end_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+         ON CONFLICT (tenant_id, instance_id, task_id) DO UPDATE SET node = excluded.node, \
+         logic = excluded.logic, status = excluded.status, start_time = excluded.start_time, \
+         end_time = excluded.end_time",
+        &[
+            tenant.into(),
+            instance.into(),
+            task.id.into(),
+            (&task.node).into(),
+            task.logic.code().into(),
+            task.status.code().into(),
+            task.start_time.into(),
+            task.end_time.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Removes a task with its parts and copies.
+pub fn task_delete(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    task: &Task,
+) -> Result<()> {
+    for turn in 0..task.parts.len() {
+        part_delete(tx, tenant, (instance, task.id), turn)?;
+    }
+    for person in &task.ccs {
+        cc_delete(tx, tenant, (instance, task.id), *person)?;
+    }
+    tx.execute(
+        "DELETE FROM flow_task WHERE tenant_id = $1 AND instance_id = $2 AND task_id = $3",
+        &[tenant.into(), instance.into(), task.id.into()],
+    )?;
+    Ok(())
+}
+
+/// The instance of a task.
+pub fn instance_of_task(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    task: TaskId,
+) -> Result<Option<InstanceId>> {
+    tx.query_one(
+        "SELECT instance_id FROM flow_task WHERE tenant_id = $1 AND task_id = $2",
+        &[tenant.into(), task.into()],
+        |row| Ok(InstanceId(row.int(0)?)),
+    )
+}
+
+fn number(turn: usize) -> i64 {
+    i64::try_from(turn).unwrap_or(i64::MAX)
+}
+
+/// Adds a part or writes it anew.
+pub fn part_put(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    (instance, task): (InstanceId, TaskId),
+    turn: usize,
+    part: &Part,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO flow_part (tenant_id, instance_id, task_id, turn, person_id, status, \
+         end_time) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (tenant_id, instance_id, task_id, turn) DO UPDATE SET \
+         person_id = excluded.person_id, status = excluded.status, end_time = excluded.end_time",
+        &[
+            tenant.into(),
+            instance.into(),
+            task.into(),
+            number(turn).into(),
+            part.person.into(),
+            part.status.code().into(),
+            part.end_time.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Removes a part.
+pub fn part_delete(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    (instance, task): (InstanceId, TaskId),
+    turn: usize,
+) -> Result<()> {
+    tx.execute(
+        "DELETE FROM flow_part WHERE tenant_id = $1 AND instance_id = $2 AND task_id = $3 \
+         AND turn = $4",
+        &[tenant.into(), instance.into(), task.into(), number(turn).into()],
+    )?;
+    Ok(())
+}
+
+/// Adds a copy.
+pub fn cc_put(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    (instance, task): (InstanceId, TaskId),
+    person: PersonId,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO flow_cc (tenant_id, instance_id, task_id, person_id) \
+         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        &[tenant.into(), instance.into(), task.into(), person.into()],
+    )?;
+    Ok(())
+}
+
+/// Removes a copy.
+pub fn cc_delete(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    (instance, task): (InstanceId, TaskId),
+    person: PersonId,
+) -> Result<()> {
+    tx.execute(
+        "DELETE FROM flow_cc WHERE tenant_id = $1 AND instance_id = $2 AND task_id = $3 \
+         AND person_id = $4",
+        &[tenant.into(), instance.into(), task.into(), person.into()],
+    )?;
+    Ok(())
+}
+
+/// Adds an entry to the history of an instance.
+pub fn history_append(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    at: Millis,
+    action: &str,
+    person: Option<PersonId>,
+    details: &str,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO flow_history (tenant_id, instance_id, seq, at, action, person_id, details) \
+         SELECT $1, $2, coalesce(max(seq), 0) + 1, $3, $4, $5, $6 FROM flow_history \
+         WHERE tenant_id = $1 AND instance_id = $2",
+        &[tenant.into(), instance.into(), at.into(), action.into(), person.into(), details.into()],
+    )?;
+    Ok(())
+}
+
+/// At most `limit` instances after `after`.
+pub fn instances_after(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    after: InstanceId,
+    limit: i64,
+) -> Result<Vec<InstanceId>> {
+    tx.query_all(
+        "SELECT instance_id FROM flow_instance WHERE tenant_id = $1 AND instance_id > $2 \
+         ORDER BY instance_id LIMIT $3",
+        &[tenant.into(), after.into(), limit.into()],
+        |row| Ok(InstanceId(row.int(0)?)),
+    )
+}

@@ -1,0 +1,119 @@
+//! Counting lists once more, and making their counts and nodes anew: the store's part of `doctor`.
+
+use domain::inbox::{Entry, Family, Key, List, Relation, State};
+use domain::{PersonId, TenantId};
+
+use super::counts::{At, build, list_get, list_put};
+use super::nodes::{self, Node};
+use super::{MAX, MIN};
+use crate::{Result, Tx};
+
+/// At most `limit` lists after `after` that have rows or counts, in order.
+pub fn lists_after(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    after: Option<List>,
+    limit: i64,
+) -> Result<Vec<List>> {
+    let at = after
+        .map_or([0; 4], |l| [l.family.code(), l.person.get(), l.relation.code(), l.state.code()]);
+    let mut lists = tx.query_all(
+        "SELECT DISTINCT family, person_id, relation, state FROM inbox_row WHERE tenant_id = $1 \
+         AND (family, person_id, relation, state) > ($2, $3, $4, $5) \
+         UNION SELECT family, person_id, relation, state FROM inbox_list WHERE tenant_id = $1 \
+         AND (family, person_id, relation, state) > ($2, $3, $4, $5) \
+         ORDER BY 1, 2, 3, 4 LIMIT $6",
+        &[tenant.into(), at[0].into(), at[1].into(), at[2].into(), at[3].into(), limit.into()],
+        |row| {
+            let list = (
+                Family::from_code(row.int(0)?),
+                Relation::from_code(row.int(2)?),
+                State::from_code(row.int(3)?),
+            );
+            let (Some(family), Some(relation), Some(state)) = list else {
+                return Err(crate::Error::Corrupt {
+                    table: "inbox_row",
+                    column: "relation",
+                    row: format!("{tenant}/{}", row.int(1)?),
+                    reason: "no such list".into(),
+                });
+            };
+            Ok(List { family, person: PersonId(row.int(1)?), relation, state })
+        },
+    )?;
+    lists.dedup();
+    Ok(lists)
+}
+
+/// What is wrong with the counts of a list; empty when everything adds up.
+pub fn recount(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<Vec<String>> {
+    let at = At { tenant, list };
+    let rows = nodes::row_flows(tx, at, MIN, MAX)?;
+    let (levels, n) = list_get(tx, at)?;
+    let mut faults = Vec::new();
+    if levels == 0 {
+        if usize::try_from(n) != Ok(rows.len()) {
+            faults.push(format!("{list:?} counts {n} rows and has {}", rows.len()));
+        }
+        return Ok(faults);
+    }
+    let buckets = nodes::all(tx, at, 1)?;
+    check_cover(&mut faults, list, 1, &buckets);
+    for (index, node) in buckets.iter().enumerate() {
+        let high = buckets.get(index + 1).map_or(MAX, |next| next.low);
+        let inside = range(&rows, |(key, _)| *key, node.low, high);
+        if Node::over_rows(node.low, inside) != *node {
+            faults.push(format!("{list:?} has a node at {:?} that counts wrong", node.low));
+        }
+    }
+    if levels == 2 {
+        let tops = nodes::all(tx, at, 2)?;
+        check_cover(&mut faults, list, 2, &tops);
+        for (index, top) in tops.iter().enumerate() {
+            let high = tops.get(index + 1).map_or(MAX, |next| next.low);
+            let inside = range(&buckets, |node| node.low, top.low, high);
+            if Node::over_nodes(top.low, inside) != *top {
+                faults.push(format!("{list:?} has an upper node at {:?} that is wrong", top.low));
+            }
+        }
+    }
+    Ok(faults)
+}
+
+fn check_cover(faults: &mut Vec<String>, list: List, level: i64, nodes: &[Node]) {
+    if nodes.first().is_none_or(|first| first.low != MIN) {
+        faults.push(format!("{list:?} has no first node on level {level}"));
+    }
+}
+
+fn range<T>(sorted: &[T], key: impl Fn(&T) -> Key, low: Key, high: Key) -> &[T] {
+    let from = sorted.partition_point(|item| key(item) < low);
+    let to = sorted.partition_point(|item| key(item) < high);
+    &sorted[from..to.max(from)]
+}
+
+/// Makes the counts of a list anew from its rows.
+pub fn repair(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<()> {
+    let at = At { tenant, list };
+    nodes::delete_all(tx, at, 1)?;
+    nodes::delete_all(tx, at, 2)?;
+    list_put(tx, at, 0, 0)?;
+    build(tx, at)
+}
+
+/// Whether a row is on a list, just as it should be.
+pub fn row_exists(tx: &mut Tx<'_>, tenant: TenantId, list: List, entry: &Entry) -> Result<bool> {
+    let next = Key { task: entry.key.task.saturating_add(1), ..entry.key };
+    let found = super::page::read_between(tx, At { tenant, list }, entry.key, next)?;
+    Ok(found.first() == Some(entry))
+}
+
+/// How many rows all lists of a family have.
+pub fn row_count(tx: &mut Tx<'_>, tenant: TenantId, family: Family) -> Result<i64> {
+    let count = tx.query_one(
+        "SELECT count(*) FROM inbox_row WHERE tenant_id = $1 AND family = $2",
+        &[tenant.into(), family.code().into()],
+        |row| row.int(0),
+    )?;
+    Ok(count.unwrap_or_default())
+}
