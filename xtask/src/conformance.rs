@@ -53,7 +53,7 @@ impl Server {
     fn start() -> Result<Self> {
         let binary = target().join("debug/countersign");
         let mut command = Command::new(&binary);
-        command.args(["--json", "dev", "--listen", "127.0.0.1:0", "--tasks", "50"]);
+        command.args(["--json", "dev", "--listen", "127.0.0.1:0", "--tasks", "400"]);
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()

@@ -85,7 +85,7 @@ fn query_choice<T: Copy>(call: &Call, faults: &Faults, name: &str, words: Words<
     found.unwrap_or(&words[0]).1
 }
 
-fn request(object: &Object<'_>, users: AliasKind) -> DefinitionRequest {
+pub(crate) fn request(object: &Object<'_>, users: AliasKind) -> DefinitionRequest {
     let name = object.required_text("approval_name", limits::TEXT_CHARS);
     if text::is_key(&name) && name.chars().count() < limits::NAME_KEY_MIN_CHARS {
         let min = limits::NAME_KEY_MIN_CHARS;

@@ -12,6 +12,7 @@ mod external_tasks;
 mod fault;
 mod fields;
 mod gateway;
+pub mod import;
 mod limit;
 mod log_id;
 mod names;

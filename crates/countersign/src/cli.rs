@@ -53,7 +53,7 @@ pub struct DevArgs {
     /// Keep the data in this folder; without it a temporary one is used and removed
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// About how many third-party tasks the demo company has
+    /// About how many human tasks the demo company has; of third-party ones as many, up to 1,000
     #[arg(long, default_value_t = 400, value_name = "N")]
     pub tasks: usize,
     /// Another seed makes other instances; the same seed always the same
@@ -101,6 +101,17 @@ pub enum Operate {
     /// People and their ids
     #[command(subcommand)]
     People(PeopleCommand),
+    /// Import people, definitions, instances and flows from a file with one JSON record a line
+    Import {
+        /// The file; see docs/import.md for its records
+        file: PathBuf,
+        /// The key of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
     /// Copy the data into a new file, while the server runs
     Backup {
         /// The new file

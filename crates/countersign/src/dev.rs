@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use api::{ALL_SCOPES, Api, READ_SCOPES};
 use engine::demo::{APP, OTHER, Plan, READER, Sample};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -41,7 +42,9 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
         all_scopes: ALL_SCOPES.iter().map(|s| (*s).to_owned()).collect(),
         read_scopes: READ_SCOPES.iter().map(|s| (*s).to_owned()).collect(),
     };
-    let sample = hub.demo(&plan, |_| {}).await?;
+    let bar = progress_bar(args.tasks, output);
+    let sample = hub.demo(&plan, |made| bar.set_position(made as u64)).await?;
+    bar.finish_and_clear();
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
 
     let kept = args.data.as_ref().map(|dir| dir.display().to_string());
@@ -59,6 +62,18 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     Ok(())
 }
 
+/// Only a large company takes long enough to be told of.
+const WORTH_A_BAR: usize = 10_000;
+
+fn progress_bar(tasks: usize, output: Output) -> ProgressBar {
+    if output.json || tasks < WORTH_A_BAR {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("making the demo {bar:40} {pos}/{len} {eta} left");
+    ProgressBar::new(tasks as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
 fn summary(url: &str, sample: &Sample) -> Value {
     let app = |(id, secret): (&str, &str)| json!({"app_id": id, "app_secret": secret});
     json!({
@@ -67,6 +82,7 @@ fn summary(url: &str, sample: &Sample) -> Value {
         "approval_code": sample.approval_code,
         "instance_id": sample.instance_id,
         "user_id": sample.user_id,
+        "kunlun_user_id": sample.kunlun_user_id,
         "pid": std::process::id(),
     })
 }
@@ -74,7 +90,8 @@ fn summary(url: &str, sample: &Sample) -> Value {
 /// What a newcomer needs: the address, the apps, and lines that work when pasted.
 fn welcome(url: &str, kept: Option<&str>, sample: &Sample) -> String {
     let data = kept.unwrap_or("a temporary folder, removed at the end (keep it with --data DIR)");
-    let Sample { approval_code, instance_id, user_id } = sample;
+    let Sample { approval_code, instance_id, user_id, kunlun_user_id } = sample;
+    let inbox = format!("{url}/open-apis/apaas/v1/user_task/query");
     let tasks = format!("{url}/open-apis/approval/v4/external_tasks");
     let ask = |query: &str, body: &str| {
         format!(
@@ -112,6 +129,9 @@ Paste this into another terminal:
 {by_status}
 
 {by_user}
+
+  curl -s '{inbox}' -H \"Authorization: Bearer $TOKEN\" \\
+    -d '{{\"kunlun_user_id\":\"{kunlun_user_id}\",\"type\":\"pending\",\"source\":\"assignMe\"}}'
 
 Stop with Ctrl-C.",
         APP.0, APP.1, READER.0, READER.1, OTHER.0, OTHER.1, APP.0, APP.1,

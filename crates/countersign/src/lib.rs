@@ -7,6 +7,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod dev;
+mod import;
 mod key;
 mod observe;
 mod open;

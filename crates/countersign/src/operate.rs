@@ -15,7 +15,7 @@ use store::access::{app_all, tenant_all};
 use crate::cli::{AppCommand, Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
 use crate::config::Config;
 use crate::output::Output;
-use crate::{open, people_csv};
+use crate::{import, open, people_csv};
 
 pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
     match command {
@@ -26,6 +26,9 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
         Operate::App(command) => app(command, output).await,
         Operate::People(PeopleCommand::Import { file, tenant, place }) => {
             import_people(&place, &file, tenant, output).await
+        }
+        Operate::Import { file, tenant, place } => {
+            import::run(config(&place)?, &file, tenant, output).await
         }
         Operate::Backup { file, place } => backup(&place, &file, output).await,
         Operate::Doctor { repair, place } => doctor(&place, repair, output).await,
@@ -208,7 +211,7 @@ async fn import_people(
     Ok(())
 }
 
-async fn find_tenant(hub: &Hub, key: String) -> Result<domain::TenantId> {
+pub(crate) async fn find_tenant(hub: &Hub, key: String) -> Result<domain::TenantId> {
     let tenant = hub.read(move |tx, _| {
         store::access::tenant_by_key(tx, &key)?
             .ok_or_else(|| Error::NotFound(format!("the tenant `{key}`")))

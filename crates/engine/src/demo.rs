@@ -19,15 +19,16 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use store::Tx;
 
 use crate::access::{NewApp, app_create, tenant_create};
-use crate::people::{ImportedPerson, import};
-use crate::{Caller, Context, Error, Hub, Result, definitions, sync};
+use crate::import::{self, Record};
+use crate::people::{ImportedPerson, import as import_person};
+use crate::{Caller, Context, Error, Hub, Result, definitions, demo_flows, sync};
 
 /// What to make.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Another seed gives another company's worth of instances.
     pub seed: u64,
-    /// About how many third-party tasks.
+    /// About how many human tasks; of third-party ones as many, but at most a thousand.
     pub tasks: usize,
     /// The scopes of the app that may do everything.
     pub all_scopes: Vec<String>,
@@ -44,6 +45,8 @@ pub struct Sample {
     pub instance_id: String,
     /// Somebody with tasks.
     pub user_id: String,
+    /// The same person by the alias that flows use.
+    pub kunlun_user_id: String,
 }
 
 /// The demo app with every scope, and its secret.
@@ -56,13 +59,17 @@ pub const OTHER: (&str, &str) = ("cli_other", "other-secret");
 const TENANT: &str = "demo";
 const OTHER_TENANT: &str = "demo_other";
 /// Where the demo's time starts: Monday 2026-01-05, 09:00 in Shanghai.
-const START: Millis = Millis(1_767_574_800_000);
-const HOUR: i64 = 3_600_000;
+pub(crate) const START: Millis = Millis(1_767_574_800_000);
+pub(crate) const HOUR: i64 = 3_600_000;
 /// Instances in one transaction: small enough that a server under load would not notice.
 const SLICE: usize = 50;
+/// Instances of flows in one transaction: rows of long lists are counted once for all of them.
+const FLOW_SLICE: usize = 500;
+/// Most third-party tasks: enough for several pages of every filter.
+const THIRD_PARTY: usize = 1_000;
 
 /// Chinese name, English name, department.
-const PEOPLE: [(&str, &str, &str); 20] = [
+pub(crate) const PEOPLE: [(&str, &str, &str); 20] = [
     ("王芳", "Wang Fang", "finance"),
     ("李伟", "Li Wei", "finance"),
     ("张敏", "Zhang Min", "sales"),
@@ -125,6 +132,11 @@ const DEFINITIONS: [(&str, &str, &str, [Subject; 4]); 3] = [
     ),
 ];
 
+/// The alias of a person that flows use: digits, as on the platform.
+pub(crate) fn kunlun_id(person: usize) -> String {
+    (1_700_000_000_000_001 + person).to_string()
+}
+
 fn user_id(person: usize) -> String {
     PEOPLE[person].1.to_ascii_lowercase().replace(' ', "")
 }
@@ -157,10 +169,11 @@ impl Hub {
             };
             self.write(make).await?;
             let mut dice = Dice(ChaCha20Rng::from_seed(seed_bytes(plan.seed)));
+            let third_party = plan.tasks.min(THIRD_PARTY);
             let (mut made, mut number) = (0, 0);
-            while made < plan.tasks {
+            while made < third_party {
                 let mut slice = Vec::with_capacity(SLICE);
-                while slice.len() < SLICE && made < plan.tasks {
+                while slice.len() < SLICE && made < third_party {
                     let next = instance(&mut dice, number);
                     made += next.1.tasks.len();
                     number += 1;
@@ -168,11 +181,50 @@ impl Hub {
                 }
                 let ids = Arc::clone(&ids);
                 self.write(move |tx, cx| write_slice(tx, &at_start(cx, &ids), &slice)).await?;
-                progress(made);
             }
+            self.demo_flows(plan, &ids, &mut dice, &mut progress).await?;
             self.write(|tx, _| Ok(store::access::setting_put(tx, DONE, "yes")?)).await?;
         }
         self.read(|tx, _| sample(tx)).await
+    }
+}
+
+impl Hub {
+    async fn demo_flows(
+        &self,
+        plan: &Plan,
+        ids: &Arc<Ids>,
+        dice: &mut Dice,
+        progress: &mut impl FnMut(usize),
+    ) -> Result<()> {
+        let people = demo_flows::people(plan.tasks);
+        let mut records: Vec<Record> =
+            (PEOPLE.len()..people).map(demo_flows::extra_person).collect();
+        let (mut made, mut number) = (0, 0);
+        loop {
+            while records.len() < FLOW_SLICE && made < plan.tasks {
+                let instance = demo_flows::instance(dice, number, people);
+                made += instance.tasks.len();
+                number += 1;
+                records.push(Record::FlowInstance(Box::new(instance)));
+            }
+            if records.is_empty() {
+                return Ok(());
+            }
+            let rest = records.split_off(records.len().min(FLOW_SLICE));
+            let slice = std::mem::replace(&mut records, rest);
+            let ids = Arc::clone(ids);
+            self.write(move |tx, cx| {
+                let (cx, tenant) = (at_start(cx, &ids), caller(tx)?.tenant);
+                let outcomes = import::apply(tx, &cx, tenant, &slice)?;
+                match outcomes.into_iter().find_map(Result::err) {
+                    Some(bad) => Err(Error::Internal(format!("{}: {}", bad.field, bad.reason))),
+                    None => Ok(()),
+                }
+            })
+            .await?;
+            progress(made);
+        }
     }
 }
 
@@ -229,7 +281,7 @@ fn company(tx: &mut Tx<'_>, cx: &Context, plan: &Plan) -> Result<()> {
                 (AliasKind::UserId, user_id(n)),
                 (AliasKind::OpenId, format!("ou_demo_{}", user_id(n))),
                 (AliasKind::UnionId, format!("on_demo_{}", user_id(n))),
-                (AliasKind::Kunlun, (1_700_000_000_000_001 + n).to_string()),
+                (AliasKind::Kunlun, kunlun_id(n)),
             ],
             name: (*chinese).to_owned(),
             names: vec![
@@ -238,9 +290,10 @@ fn company(tx: &mut Tx<'_>, cx: &Context, plan: &Plan) -> Result<()> {
             ],
             department: (*department).to_owned(),
         };
-        import(tx, cx, tenant.id, &person)??;
+        import_person(tx, cx, tenant.id, &person)??;
     }
     let caller = caller(tx)?;
+    demo_flows::define(tx, cx, tenant.id)?;
     for (code, chinese, english, _) in DEFINITIONS {
         definitions::put(tx, cx, &caller, &definition(code, chinese, english))?;
     }
@@ -280,11 +333,11 @@ fn definition(code: &str, chinese: &str, english: &str) -> DefinitionRequest {
 }
 
 /// Dice that always fall the same way.
-struct Dice(ChaCha20Rng);
+pub(crate) struct Dice(ChaCha20Rng);
 
 impl Dice {
     /// A number from 0 up to and without `end`.
-    fn roll(&mut self, end: usize) -> usize {
+    pub(crate) fn roll(&mut self, end: usize) -> usize {
         // The bias of a remainder is of no concern for sample data.
         usize::try_from(self.0.next_u32()).unwrap_or_default() % end
     }
@@ -415,5 +468,6 @@ fn sample(tx: &mut Tx<'_>) -> Result<Sample> {
         approval_code: real_code(tx, &caller, DEFINITIONS[0].0)?,
         instance_id: "demo-00001".to_owned(),
         user_id: user_id(0),
+        kunlun_user_id: kunlun_id(0),
     })
 }

@@ -53,6 +53,23 @@ impl<'a> Tx<'a> {
         self.rows_written
     }
 
+    /// Runs a part of a use case that is undone on its own when it fails, so that the rest can go
+    /// on.
+    pub fn attempt<T, E: From<crate::Error>>(
+        &mut self,
+        part: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<Result<T, E>> {
+        self.execute("SAVEPOINT attempt", &[])?;
+        let recorded = self.pending.len();
+        let result = part(self);
+        if result.is_err() {
+            self.execute("ROLLBACK TO attempt", &[])?;
+            self.pending.truncate(recorded);
+        }
+        self.execute("RELEASE attempt", &[])?;
+        Ok(result)
+    }
+
     /// Runs a statement that answers no rows, and tells how many it changed.
     pub(crate) fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<usize> {
         let Arm::Sqlite(conn, texts) = &self.arm;

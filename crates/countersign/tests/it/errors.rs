@@ -18,16 +18,24 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Request, StatusCode};
+use domain::flow::{FlowDetails, Instance, InstanceDetails, Logic, Part, Status, Task};
+use domain::person::AliasKind;
+use domain::{InstanceId, Millis, TaskId};
+use engine::access::{NewApp, app_create};
+use engine::flows;
+use engine::people::{ImportedPerson, import};
 use hyper::body::Frame;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Map, Value, json};
 
 use crate::support::{
-    APPROVALS, Answer, App, CHECK, INSTANCES, Setup, TASKS, TestHub, cc, definition, instance, task,
+    APPROVALS, Answer, App, CHECK, INSTANCES, Setup, TASKS, TestHub, USER_TASKS, cc, definition,
+    instance, task,
 };
 use table::{
-    Edit, FIELD, Kind, NO_APP, Names, PARAM, Row, TYPE, Table, To, pointer, set, table, without,
+    Edit, FIELD, FLOW, FLOW_PARAM, KUNLUN, Kind, NO_APP, Names, PARAM, Row, STARTS, TYPE, Table,
+    To, pointer, set, table, without,
 };
 
 /// A hub with something in it that refused requests could damage.
@@ -48,6 +56,7 @@ impl World {
         kept["task_list"] = json!([task("kept task", "bob", "PENDING", 7)]);
         kept["task_list"][0]["open_id"] = "ou_bob".into();
         oa.sync(&kept).await;
+        human_tasks(&hub).await;
         let token = oa.token.clone();
         Self { hub, token, names: Names { home, foreign } }
     }
@@ -104,6 +113,40 @@ impl World {
     }
 }
 
+/// Gives one person a human task for each start.
+async fn human_tasks(hub: &TestHub) {
+    let written = hub.hub.write(|tx, cx| {
+        let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
+        let aliases = vec![(AliasKind::Kunlun, KUNLUN.to_owned())];
+        import(tx, cx, tenant, &ImportedPerson { aliases, ..ImportedPerson::default() })??;
+        let person = store::person::person_by_alias(tx, tenant, AliasKind::Kunlun, KUNLUN)?;
+        let (status, end_time) = (Status::InProcess, Millis(0));
+        let task = |start| Task {
+            id: TaskId(start),
+            node: "node".to_owned(),
+            logic: Logic::All,
+            status,
+            start_time: Millis(start),
+            end_time,
+            parts: vec![Part { person: person.unwrap(), status, end_time }],
+            ccs: Vec::new(),
+        };
+        let details = FlowDetails { label: Vec::new(), namespace: "package".to_owned() };
+        let instance = Instance {
+            id: InstanceId(1),
+            flow: flows::define(tx, cx, tenant, FLOW, &details)?,
+            initiator: person.unwrap(),
+            status,
+            start_time: Millis(1),
+            end_time,
+            details: InstanceDetails::default(),
+            tasks: STARTS.into_iter().map(task).collect(),
+        };
+        flows::put(tx, cx, tenant, &instance)
+    });
+    written.await.unwrap();
+}
+
 /// Fails with `text` unless `good`.
 fn ensure(good: bool, text: impl FnOnce() -> String) -> Result<(), String> {
     if good { Ok(()) } else { Err(text()) }
@@ -148,6 +191,7 @@ fn judge(row: &Row, answer: &Answer) -> Result<(), String> {
             format!("Invalid parameter type in json: {leaf}")
         }
         FIELD => "field validation failed".to_owned(),
+        FLOW_PARAM => "param is invalid".to_owned(),
         PARAM if row.to.path() == TASKS => "param is invalid".to_owned(),
         _ => return Ok(()),
     };
@@ -209,6 +253,11 @@ async fn every_fault_of_a_filter_in_the_query_is_named() {
 }
 
 #[tokio::test]
+async fn every_fault_of_a_query_of_human_tasks_is_named() {
+    refuses(To::UserTasks).await;
+}
+
+#[tokio::test]
 async fn a_definition_takes_what_is_just_within_the_limits() {
     accepts(To::Define).await;
 }
@@ -220,7 +269,7 @@ async fn a_sync_takes_what_is_just_within_the_limits() {
 
 #[tokio::test]
 async fn reads_take_what_is_just_within_the_limits() {
-    for to in [To::Read, To::Check, To::List, To::ListByPost, To::ListByQuery] {
+    for to in [To::Read, To::Check, To::List, To::ListByPost, To::ListByQuery, To::UserTasks] {
         accepts(to).await;
     }
     accepts(To::TenantToken).await;
@@ -280,6 +329,9 @@ fn members_of_the_contract(to: To) -> BTreeSet<String> {
         }
         To::List | To::ListByPost | To::ListByQuery => {
             &["page_size page_token approval_codes instance_ids user_ids status"]
+        }
+        To::UserTasks => {
+            &["type source limit offset start_time end_time api_ids kunlun_user_id"]
         }
     };
     members.iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect()
@@ -371,6 +423,46 @@ async fn every_refusal_of_the_gateway_carries_its_log_id() {
     }
 }
 
+#[tokio::test]
+async fn human_tasks_are_told_only_to_an_app_with_their_one_scope() {
+    const SCOPE: &str = "app_engine:approval:read";
+    let world = World::new().await;
+    let apps = world.hub.hub.write(|tx, cx| {
+        let all = || api::ALL_SCOPES.iter().copied();
+        for (key, scopes) in [
+            ("cli_others", all().filter(|scope| *scope != SCOPE).collect()),
+            ("cli_none", vec![]),
+            ("cli_flows", vec![SCOPE]),
+        ] {
+            let new = NewApp {
+                tenant_key: "acme".to_owned(),
+                name: key.to_owned(),
+                scopes: scopes.into_iter().map(str::to_owned).collect(),
+                key: Some(key.to_owned()),
+                secret: Some("secret".into()),
+            };
+            app_create(tx, cx, &new)?;
+        }
+        Ok(())
+    });
+    apps.await.unwrap();
+    let valid = json!({"kunlun_user_id": KUNLUN});
+    for key in ["cli_others", "cli_none"] {
+        let app = world.hub.app(key).await;
+        // The scope is looked at before the body is.
+        for body in [&valid, &json!({}), &json!(5)] {
+            let answer = app.post(USER_TASKS, body).await;
+            assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, 99_991_672));
+            assert_eq!(envelope(&answer), Ok(()));
+            let missing = json!([{"type": "action_scope_required", "subject": SCOPE}]);
+            assert_eq!(answer.json()["error"]["permission_violations"], missing, "{key}");
+        }
+    }
+    let app = world.hub.app("cli_flows").await;
+    assert_eq!(app.post(USER_TASKS, &valid).await.data()["count"], "2");
+    assert_eq!(app.post(USER_TASKS, &json!({})).await.code(), FLOW_PARAM);
+}
+
 /// A request with every member of a kind set to what `bad` makes of it, and all their names.
 fn all_at_once(table: &Table, bad: impl Fn(Kind) -> Option<Value>) -> (Value, BTreeSet<String>) {
     let bad: Vec<_> =
@@ -427,11 +519,12 @@ async fn everything_that_is_missing_is_named_together() {
             ],
         ),
         (To::Check, &["instances"]),
+        (To::UserTasks, &["kunlun_user_id"]),
     ] {
         let answer = world.body(to, "{}").await;
         let named: BTreeSet<_> = answer.fields().into_iter().collect();
         let expected: BTreeSet<_> = fields.iter().map(|field| (*field).to_owned()).collect();
-        assert_eq!((answer.code(), named), (FIELD, expected), "{to:?}");
+        assert_eq!((answer.code(), named), (to.bad_value(), expected), "{to:?}");
     }
     // Everything that an entry lacks is named along with what is missing around it.
     let table = world.table(To::Sync);
@@ -470,12 +563,14 @@ async fn a_wrong_type_hides_bad_values_and_broken_rules() {
     let of_definition = set("managers", json!(["ou_1", 5])).without("approval_name");
     let of_check = set("instances[*].tasks", "x").without("instances[*].instance_id");
     let of_filter = set("user_ids", "x").set("status", "NONSENSE");
+    let of_tasks = set("api_ids", json!(["x", 5])).set("limit", 0).without("kunlun_user_id");
     for (to, edit, field, query) in [
         (To::Sync, of_sync, "task_list[*].links", ""),
         (To::Define, of_definition, "managers[*]", "?user_id_type=nobody"),
         (To::Check, of_check, "instances[*].tasks", ""),
         (To::List, of_filter.clone(), "user_ids", "?page_size=0&page_token=forged"),
         (To::ListByPost, of_filter, "user_ids", "?page_size=0&status=NONSENSE"),
+        (To::UserTasks, of_tasks, "api_ids[*]", ""),
     ] {
         let body = edit.apply(&world.table(to).valid).to_string();
         let answer = world.raw(to, &format!("{}{query}", to.path()), body).await;
@@ -610,12 +705,25 @@ async fn no_oddity_of_json_is_the_servers_fault() {
     let mut bodies = vec![nested, within, "null".into(), String::new(), " \n\t".into()];
     bodies.extend(["\u{feff}{}", "{\"\":1}", "{\"\u{0}\":1}", "\u{0}"].map(str::to_owned));
     for value in odd {
-        for name in ["app_id", "approval_code", "status", "update_time", "instances", "links"] {
+        for name in [
+            "app_id",
+            "approval_code",
+            "status",
+            "update_time",
+            "instances",
+            "links",
+            "limit",
+            "kunlun_user_id",
+        ] {
             bodies.push(format!("{{\"{name}\":{value}}}"));
             // The last of several wins, or the body is refused.
             bodies.push(format!("{{\"{name}\":\"a\",\"{name}\":{value},\"{name}\":5}}"));
         }
         bodies.push(format!("{{\"instance_ids\":[{value},{value}],\"task_list\":[{value}]}}"));
+        bodies.push(format!("{{\"kunlun_user_id\":\"{KUNLUN}\",\"api_ids\":[{value},{value}]}}"));
+        bodies.push(format!(
+            "{{\"kunlun_user_id\":\"{KUNLUN}\",\"offset\":{value},\"start_time\":{value}}}"
+        ));
         bodies.push(format!("{{{value}:1}}"));
     }
     for to in To::ALL {
@@ -630,10 +738,15 @@ async fn no_oddity_of_json_is_the_servers_fault() {
 #[tokio::test]
 async fn repeated_members_never_smuggle_a_fault_past_the_checks() {
     let world = World::new().await;
-    let valid = world.table(To::Sync).valid.to_string();
-    let twice = |more: &str| format!("{},{more}}}", valid.strip_suffix('}').unwrap());
-    for (more, code) in [(r#""status":"NONSENSE""#, FIELD), (r#""links":5"#, TYPE)] {
-        assert_eq!(world.body(To::Sync, twice(more)).await.code(), code);
+    for (to, more, code) in [
+        (To::Sync, r#""status":"NONSENSE""#, FIELD),
+        (To::Sync, r#""links":5"#, TYPE),
+        (To::UserTasks, r#""limit":51"#, FLOW_PARAM),
+        (To::UserTasks, r#""api_ids":"x""#, TYPE),
+    ] {
+        let valid = world.table(to).valid.to_string();
+        let twice = format!("{},{more}}}", valid.strip_suffix('}').unwrap());
+        assert_eq!(world.body(to, twice).await.code(), code);
     }
 }
 
@@ -746,6 +859,10 @@ const WORDS: &[&str] = &[
     "ou_bob",
     "cli_oa",
     "secret",
+    "assignMe",
+    "archived",
+    KUNLUN,
+    FLOW,
     "@i18n@",
     "@i18n@title",
     "0",

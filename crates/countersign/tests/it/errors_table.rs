@@ -10,13 +10,15 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use domain::limits::{
-    ACTIONS_PER_TASK, CCS_PER_SYNC, CHECK_INSTANCES, CHECK_TASKS, CODE_CHARS, FILTER_CODES,
+    ACTIONS_PER_TASK, API_IDS, CCS_PER_SYNC, CHECK_INSTANCES, CHECK_TASKS, CODE_CHARS, FILTER_CODES,
     FILTER_INSTANCES, FILTER_USERS, FORM_CHARS, FORM_PAIRS, ID_CHARS, LINK_CHARS, LOCALES,
     TASKS_PER_SYNC, TEXT_CHARS, TEXTS_PER_LOCALE, VIEWERS,
 };
 use serde_json::{Value, json};
 
-use crate::support::{APPROVALS, CHECK, INSTANCES, TASKS, TOKEN, cc, definition, instance, task};
+use crate::support::{
+    APPROVALS, CHECK, INSTANCES, TASKS, TOKEN, USER_TASKS, cc, definition, instance, task,
+};
 
 pub(super) const APP_TOKEN: &str = "/open-apis/auth/v3/app_access_token/internal";
 
@@ -26,6 +28,8 @@ pub(super) const TYPE: i64 = 9499;
 pub(super) const FIELD: i64 = 99_992_402;
 /// A rule is broken; `external_tasks` says so of everything that is no `TYPE`.
 pub(super) const PARAM: i64 = 1_390_001;
+/// `user_task/query` says so of everything that is no `TYPE`.
+pub(super) const FLOW_PARAM: i64 = 2_320_001;
 /// No definition of the calling app has the code.
 pub(super) const UNKNOWN: i64 = 1_390_002;
 /// No app has this id.
@@ -45,10 +49,11 @@ pub(super) enum To {
     List,
     ListByPost,
     ListByQuery,
+    UserTasks,
 }
 
 impl To {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::TenantToken,
         Self::AppToken,
         Self::Define,
@@ -58,6 +63,7 @@ impl To {
         Self::List,
         Self::ListByPost,
         Self::ListByQuery,
+        Self::UserTasks,
     ];
 
     pub(super) fn method(self) -> Method {
@@ -75,6 +81,7 @@ impl To {
             Self::Sync => INSTANCES,
             Self::Check => CHECK,
             Self::List | Self::ListByPost | Self::ListByQuery => TASKS,
+            Self::UserTasks => USER_TASKS,
         }
     }
 
@@ -89,8 +96,12 @@ impl To {
     }
 
     /// What a bad value of the right type is answered.
-    fn bad_value(self) -> i64 {
-        if self.path() == TASKS { PARAM } else { FIELD }
+    pub(super) fn bad_value(self) -> i64 {
+        match self.path() {
+            TASKS => PARAM,
+            USER_TASKS => FLOW_PARAM,
+            _ => FIELD,
+        }
     }
 }
 
@@ -101,6 +112,12 @@ pub(super) struct Names {
     /// The real code of another app's definition.
     pub(super) foreign: String,
 }
+
+/// Whose human tasks are asked for, and of which flow they are: two, both pending.
+pub(super) const KUNLUN: &str = "1234";
+pub(super) const FLOW: &str = "package_b40c28__c__action_table";
+/// When the two started.
+pub(super) const STARTS: [i64; 2] = [10, 20];
 
 /// A change to a valid request.
 #[derive(Clone, Default)]
@@ -231,10 +248,14 @@ pub(super) enum Kind {
     Name(usize),
     /// Text that has no bound of its own.
     Part,
-    /// One of a set of words.
+    /// One of a set of words, all of them in capitals.
     Word,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
     /// A whole number from 0, as digits in a string or as a number.
     Whole,
+    /// The same, where the least and the greatest are these.
+    Between(i64, i64),
     /// A boolean.
     Flag,
     /// An object.
@@ -245,16 +266,16 @@ pub(super) enum Kind {
     Texts(usize, usize),
 }
 
-use Kind::{Flag, List, Name, Object, Part, Text, Texts, Whole, Word};
+use Kind::{Between, Flag, List, Name, Object, OneOf, Part, Text, Texts, Whole, Word};
 
 impl Kind {
     /// Values of every JSON type that is not allowed.
     pub(super) fn wrong_types(self) -> Vec<Value> {
         match self {
-            Text(_) | Name(_) | Part | Word => {
+            Text(_) | Name(_) | Part | Word | OneOf(_) => {
                 vec![json!(5), json!(1.5), json!(true), json!([]), json!({})]
             }
-            Whole => vec![json!(true), json!([]), json!({})],
+            Whole | Between(..) => vec![json!(true), json!([]), json!({})],
             Flag => vec![json!(1), json!("true"), json!([]), json!({})],
             Object => vec![json!(5), json!("x"), json!(true), json!([])],
             List(_) | Texts(..) => vec![json!(5), json!("x"), json!(true), json!({})],
@@ -284,6 +305,23 @@ impl Kind {
                 values.extend(unknown.map(|word| (word, "options: [".to_owned())));
                 values
             }
+            OneOf(words) => {
+                let mut values = Word.bad_values();
+                values.retain(|(value, _)| words.iter().all(|word| value != word));
+                for word in words {
+                    let cases = [word.to_uppercase(), word.to_lowercase()];
+                    let cases = cases.into_iter().filter(|case| case != word);
+                    let unknown = cases.chain([format!(" {word}"), format!("{word} ")]);
+                    values.extend(unknown.map(|word| (json!(word), "options: [".to_owned())));
+                }
+                values
+            }
+            Between(least, greatest) => {
+                let out = [least - 1, greatest + 1, i64::MAX];
+                let out = out.into_iter().flat_map(|n| [json!(n), json!(n.to_string())]);
+                let out = out.map(|value| (value, String::new()));
+                Whole.bad_values().into_iter().chain(out).collect()
+            }
             Whole => {
                 let texts = ["-1", "1.5", "1e3", "abc", "12 ", "a\0b", "99999999999999999999"];
                 // One more than the largest, and the largest number of 20 digits that JSON readers
@@ -302,6 +340,11 @@ impl Kind {
         match self {
             Text(max) => vec![long(max)],
             Whole => vec![json!("0"), json!(0), json!(i64::MAX.to_string()), json!(i64::MAX)],
+            Between(least, greatest) => [least, greatest]
+                .into_iter()
+                .flat_map(|n| [json!(n.to_string()), json!(n)])
+                .collect(),
+            OneOf(words) => words.iter().map(|word| json!(word)).collect(),
             Flag => vec![json!(true)],
             _ => vec![],
         }
@@ -310,7 +353,7 @@ impl Kind {
     /// What stands for nothing, besides `null` and not being there at all.
     fn empty(self) -> Option<Value> {
         match self {
-            Text(_) | Name(_) | Part | Word | Whole => Some(json!("")),
+            Text(_) | Name(_) | Part | Word | OneOf(_) | Whole | Between(..) => Some(json!("")),
             Object => Some(json!({})),
             List(_) | Texts(..) => Some(json!([])),
             Flag => None,
@@ -393,9 +436,10 @@ impl Table {
     }
 
     /// A request that is accepted.
-    fn fits(&mut self, edit: Edit) {
+    fn fits(&mut self, edit: Edit) -> &mut Row {
         let row = self.make(edit, 0, "");
         self.fits.push(row);
+        self.fits.last_mut().unwrap()
     }
 
     /// A member that must be there and not be empty.
@@ -464,7 +508,9 @@ impl Table {
             self.fits(set(member, value));
         }
         match kind {
-            List(max) => self.fits(set(member, copies(&self.entry(member), max))),
+            List(max) => {
+                self.fits(set(member, copies(&self.entry(member), max)));
+            }
             Texts(max, _) => {
                 self.fits(set(member, (0..max).map(|n| format!("x{n}")).collect::<Value>()));
             }
@@ -488,6 +534,7 @@ pub(super) fn table(to: To, names: &Names) -> Table {
         To::Check => check(),
         To::List | To::ListByPost => list(to),
         To::ListByQuery => list_by_query(),
+        To::UserTasks => user_tasks(),
     }
 }
 
@@ -1016,5 +1063,95 @@ fn list_by_query() -> Table {
     t.row(query("user_ids=bob"), PARAM, "approval_codes, status");
     t.fits(query("approval_codes=home&status=PENDING"));
     t.fits(query("instance_ids=kept"));
+    t
+}
+
+/// One person's human tasks.
+fn user_tasks() -> Table {
+    const WINDOW: &str = "start_time";
+    const NONE: &str = r#""count":"0","tasks":[]"#;
+    // The widest window that there is, so that each end of it can be each end of all numbers.
+    let valid = json!({
+        "type": "pending",
+        "source": "assignMe",
+        "limit": "10",
+        "offset": "0",
+        "start_time": "0",
+        "end_time": i64::MAX.to_string(),
+        "api_ids": [FLOW],
+        "kunlun_user_id": KUNLUN,
+    });
+    let mut t = Table::new(To::UserTasks, valid);
+    t.may("type", OneOf(&["archived", "pending"]));
+    t.may("source", OneOf(&["fromMe", "assignMe", "CCMe"]));
+    t.may("limit", Between(1, 50));
+    t.may("offset", Whole);
+    t.may("start_time", Whole);
+    t.may("end_time", Whole);
+    t.depends("api_ids", Texts(API_IDS, ID_CHARS));
+    t.edges("api_ids", Texts(API_IDS, ID_CHARS));
+    t.must("kunlun_user_id", Text(ID_CHARS));
+
+    t.row(set("api_ids", json!([])), FLOW_PARAM, "api_ids").says("the min len is 1");
+    t.row(set("api_ids", json!([FLOW, 5])), TYPE, "api_ids[*]");
+    t.row(set("api_ids", json!([FLOW, null])), TYPE, "api_ids[*]");
+    for (from, to) in [(11, 10), (1, 0), (i64::MAX, 0), (i64::MAX, i64::MAX - 1)] {
+        t.row(set("start_time", from).set("end_time", to), FLOW_PARAM, WINDOW);
+        let texts = set("start_time", from.to_string()).set("end_time", to.to_string());
+        t.row(texts, FLOW_PARAM, WINDOW);
+    }
+    t.row(set("start_time", "20").set("end_time", 10), FLOW_PARAM, WINDOW);
+    t.row(set("start_time", 10).set("end_time", "9"), FLOW_PARAM, WINDOW);
+    t.row(set("start_time", "x").set("end_time", "y"), FLOW_PARAM, "start_time, end_time");
+    t.row(whole(json!({})), FLOW_PARAM, "kunlun_user_id");
+    t.row(whole(json!({"Kunlun_user_id": KUNLUN})), FLOW_PARAM, "kunlun_user_id");
+    let everything = json!({
+        "type": "open",
+        "source": "ccMe",
+        "limit": 51,
+        "offset": -1,
+        "start_time": 2,
+        "end_time": 1,
+        "api_ids": [],
+    });
+    let all = "type, source, limit, offset, start_time, api_ids, kunlun_user_id";
+    t.row(whole(everything), FLOW_PARAM, all);
+    // Nobody is known by this id, and what is wrong is wrong all the same.
+    t.row(set("kunlun_user_id", "nobody").set("limit", 0), FLOW_PARAM, "limit");
+
+    let both = r#""count":"2","tasks":[{"#;
+    t.fits(Edit::default()).says(both);
+    t.fits(whole(json!({"kunlun_user_id": KUNLUN}))).says(both);
+    let members = ["type", "source", "limit", "offset", "start_time", "end_time", "api_ids"];
+    let nulls = members.into_iter().fold(Edit::default(), |e, member| e.set(member, Value::Null));
+    t.fits(nulls).says(both);
+    for limit in [1, 50] {
+        t.fits(set("limit", limit)).says(both);
+        t.fits(set("limit", limit.to_string())).says(both);
+    }
+    t.fits(set("offset", 1)).says(both);
+    for offset in [2, 3, i64::MAX] {
+        t.fits(set("offset", offset)).says(r#""count":"2","tasks":[]"#);
+        t.fits(set("offset", offset.to_string())).says(r#""count":"2","tasks":[]"#);
+    }
+    for start in STARTS {
+        let one = r#""count":"1","tasks":[{"#;
+        t.fits(set("start_time", start).set("end_time", start.to_string())).says(one);
+        t.fits(set("start_time", start.to_string()).set("end_time", start)).says(one);
+    }
+    t.fits(set("start_time", STARTS[0]).set("end_time", STARTS[1])).says(both);
+    t.fits(set("start_time", STARTS[0] + 1).set("end_time", STARTS[1] - 1)).says(NONE);
+    t.fits(set("start_time", i64::MAX)).says(NONE);
+    t.fits(set("end_time", 0)).says(NONE);
+    t.fits(without("api_ids")).says(both);
+    t.fits(set("api_ids", Value::Null)).says(both);
+    t.fits(set("api_ids", json!([FLOW, FLOW, "nothing"]))).says(both);
+    t.fits(set("api_ids", json!(["nothing", FLOW.to_uppercase()]))).says(NONE);
+    t.fits(set("api_ids", json!([long(ID_CHARS)]))).says(NONE);
+    for person in ["nobody", "01234", "1234 "] {
+        t.fits(set("kunlun_user_id", person)).says(NONE);
+    }
+    t.fits(set("kunlun_user_id", "nobody").set("api_ids", json!(["nothing"]))).says(NONE);
+    t.fits(set("unknown", 5).set("page_size", "x"));
     t
 }

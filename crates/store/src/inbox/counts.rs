@@ -37,19 +37,23 @@ pub(crate) struct Change {
     delta: i64,
 }
 
-/// What a transaction recorded and has not folded yet.
-pub(crate) type Pending = BTreeMap<(TenantId, List), Vec<Change>>;
+/// What a transaction recorded and has not folded yet, in order.
+pub(crate) type Pending = Vec<((TenantId, List), Change)>;
 
 impl Tx<'_> {
     /// Records that a row came (+1) or went (-1).
     pub(super) fn count(&mut self, tenant: TenantId, list: List, key: Key, flow: i64, delta: i64) {
-        self.pending.entry((tenant, list)).or_default().push(Change { key, flow, delta });
+        self.pending.push(((tenant, list), Change { key, flow, delta }));
     }
 }
 
 /// Folds everything recorded.
 pub(crate) fn fold(tx: &mut Tx<'_>) -> Result<()> {
-    for ((tenant, list), changes) in std::mem::take(&mut tx.pending) {
+    let mut pending = std::mem::take(&mut tx.pending);
+    pending.sort_by_key(|(list, _)| *list);
+    for group in pending.chunk_by(|a, b| a.0 == b.0) {
+        let Some(((tenant, list), _)) = group.first().copied() else { continue };
+        let changes: Vec<Change> = group.iter().map(|(_, change)| *change).collect();
         let at = At { tenant, list };
         let (levels, n) = list_get(tx, at)?;
         if levels == 0 {
