@@ -11,6 +11,7 @@ import { URL, each, isTree, note, told, want } from './stage.mjs';
 
 export const TOKEN = '/open-apis/auth/v3/tenant_access_token/internal';
 export const TASKS = '/open-apis/approval/v4/external_tasks';
+export const USER_TASKS = '/open-apis/apaas/v1/user_task/query';
 const COUNTS = ['insert_num', 'update_num', 'delete_num'];
 
 const silence = { error() {}, warn() {}, info() {}, debug() {}, trace() {} };
@@ -55,6 +56,8 @@ export const check = (instances, { by = demo } = {}) =>
 /** Without a filter the SDK sends the two bytes `{}`. */
 export const tasks = (data, { by = demo, ...params } = {}) =>
   settled(by.approval.v4.externalTask.list({ data, params }));
+
+export const userTasks = (data, { by = demo } = {}) => settled(by.apaas.v1.userTask.query({ data }));
 
 /** The SDK's way to call what it has no method for. */
 export const raw = (method, url, { by = demo, ...payload } = {}) => settled(by.request({ method, url, ...payload }));

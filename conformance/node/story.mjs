@@ -7,6 +7,7 @@
 import './chapter_sync.mjs';
 import './chapter_query.mjs';
 import './chapter_refusals.mjs';
+import './chapter_user_task.mjs';
 import { play } from './stage.mjs';
 
 process.exitCode = await play();

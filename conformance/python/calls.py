@@ -6,6 +6,7 @@ import json
 import re
 
 import lark_oapi as lark
+from lark_oapi.api.apaas.v1 import QueryUserTaskRequest, QueryUserTaskRequestBody
 from lark_oapi.api.approval.v4 import (
     CheckExternalInstanceRequest,
     CheckExternalInstanceRequestBody,
@@ -23,6 +24,7 @@ from stage import URL, note, told, want
 
 TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
 TASKS = "/open-apis/approval/v4/external_tasks"
+USER_TASKS = "/open-apis/apaas/v1/user_task/query"
 COUNTS = ("insert_num", "update_num", "delete_num")
 
 
@@ -72,6 +74,14 @@ def tasks_request(filters=None, **query):
     if filters is not None:
         request.request_body(ListExternalTaskRequestBody(filters))
     return _built(request, query)
+
+
+def user_tasks(body, by=demo):
+    return by.apaas.v1.user_task.query(user_tasks_request(body))
+
+
+def user_tasks_request(body):
+    return QueryUserTaskRequest.builder().request_body(QueryUserTaskRequestBody(body)).build()
 
 
 def raw(method, path, body=None, query=None, headers=None, signed=True):

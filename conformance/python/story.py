@@ -10,6 +10,7 @@ import sys
 import chapter_sync  # noqa: F401
 import chapter_query  # noqa: F401
 import chapter_refusals  # noqa: F401
+import chapter_user_task  # noqa: F401
 from stage import play
 
 sys.exit(play())

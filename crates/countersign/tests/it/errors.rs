@@ -1,10 +1,13 @@
 //! Requests that are refused: how each is answered, and that none of them leaves a trace.
 //!
-//! Owns the sending and comparing; which request is refused how is in the tables. Sends only what
-//! is wrong, or what is just right beside it: what a good request does is told elsewhere.
+//! Which request is refused how is in the tables, and how one is sent and compared in the notation.
+//! Sends only what is wrong, or what is just right beside it: what a good request does is told
+//! elsewhere.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+#[path = "errors_notation.rs"]
+mod notation;
 #[path = "errors_table.rs"]
 mod table;
 
@@ -18,49 +21,23 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Request, StatusCode};
-use domain::flow::{FlowDetails, Instance, InstanceDetails, Logic, Part, Status, Task};
-use domain::person::AliasKind;
-use domain::{InstanceId, Millis, TaskId};
 use engine::access::{NewApp, app_create};
-use engine::flows;
-use engine::people::{ImportedPerson, import};
 use hyper::body::Frame;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Map, Value, json};
 
 use crate::support::{
-    APPROVALS, Answer, App, CHECK, INSTANCES, Setup, TASKS, TestHub, USER_TASKS, cc, definition,
+    APPROVALS, Answer, CHECK, INSTANCES, Setup, TASKS, TestHub, USER_TASKS, cc, definition,
     instance, task,
 };
-use table::{
-    Edit, FIELD, FLOW, FLOW_PARAM, KUNLUN, Kind, NO_APP, Names, PARAM, Row, STARTS, TYPE, Table,
-    To, pointer, set, table, without,
+use notation::{
+    Edit, FIELD, FLOW, FLOW_PARAM, KUNLUN, Kind, NO_APP, PARAM, Row, TYPE, Table, To, World,
+    envelope, pointer, set, without,
 };
-
-/// A hub with something in it that refused requests could damage.
-struct World {
-    hub: TestHub,
-    token: String,
-    names: Names,
-}
+use table::{members_of_the_contract, table};
 
 impl World {
-    async fn new() -> Self {
-        let hub = TestHub::new().await;
-        let (oa, erp) = (hub.app("cli_oa").await, hub.app("cli_erp").await);
-        let home = oa.define("home").await;
-        let foreign = erp.define("foreign").await;
-        let mut kept = instance(&oa.define("away").await, "kept", "PENDING", 7);
-        kept["user_id"] = "ann".into();
-        kept["task_list"] = json!([task("kept task", "bob", "PENDING", 7)]);
-        kept["task_list"][0]["open_id"] = "ou_bob".into();
-        oa.sync(&kept).await;
-        human_tasks(&hub).await;
-        let token = oa.token.clone();
-        Self { hub, token, names: Names { home, foreign } }
-    }
-
     fn table(&self, to: To) -> Table {
         table(to, &self.names)
     }
@@ -68,134 +45,6 @@ impl World {
     fn tables(&self) -> impl Iterator<Item = Table> {
         To::ALL.into_iter().map(|to| self.table(to))
     }
-
-    fn oa(&self) -> App<'_> {
-        App { hub: &self.hub, token: self.token.clone() }
-    }
-
-    async fn send(&self, row: &Row) -> Answer {
-        self.raw(row.to, &row.path, row.body.clone()).await
-    }
-
-    async fn raw(&self, to: To, path: &str, body: impl Into<Body>) -> Answer {
-        let token = (!to.is_auth()).then_some(self.token.as_str());
-        self.hub.send(to.method(), path, token, body).await
-    }
-
-    /// A body for an endpoint whose path and query are valid.
-    async fn body(&self, to: To, body: impl Into<Body>) -> Answer {
-        self.raw(to, &self.path(to), body).await
-    }
-
-    fn path(&self, to: To) -> String {
-        match to {
-            To::Read => format!("{APPROVALS}/{}", self.names.home),
-            To::ListByQuery => format!("{TASKS}?instance_ids=kept"),
-            _ => to.path().to_owned(),
-        }
-    }
-
-    /// Sends a row and says how its answer differs from what is expected.
-    async fn differs(&self, row: &Row) -> Option<String> {
-        let answer = self.send(row).await;
-        let found = judge(row, &answer).err()?;
-        let text: String = answer.text.chars().take(400).collect();
-        Some(format!("{}\n    {found}\n    {} {text}", row.name, answer.status))
-    }
-
-    async fn all_differences(&self, rows: impl IntoIterator<Item = &Row>) -> String {
-        let mut differences = Vec::new();
-        for row in rows {
-            differences.extend(self.differs(row).await);
-        }
-        let count = differences.len();
-        if count == 0 { String::new() } else { format!("{count}:\n{}", differences.join("\n")) }
-    }
-}
-
-/// Gives one person a human task for each start.
-async fn human_tasks(hub: &TestHub) {
-    let written = hub.hub.write(|tx, cx| {
-        let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
-        let aliases = vec![(AliasKind::Kunlun, KUNLUN.to_owned())];
-        import(tx, cx, tenant, &ImportedPerson { aliases, ..ImportedPerson::default() })??;
-        let person = store::person::person_by_alias(tx, tenant, AliasKind::Kunlun, KUNLUN)?;
-        let (status, end_time) = (Status::InProcess, Millis(0));
-        let task = |start| Task {
-            id: TaskId(start),
-            node: "node".to_owned(),
-            logic: Logic::All,
-            status,
-            start_time: Millis(start),
-            end_time,
-            parts: vec![Part { person: person.unwrap(), status, end_time }],
-            ccs: Vec::new(),
-        };
-        let details = FlowDetails { label: Vec::new(), namespace: "package".to_owned() };
-        let instance = Instance {
-            id: InstanceId(1),
-            flow: flows::define(tx, cx, tenant, FLOW, &details)?,
-            initiator: person.unwrap(),
-            status,
-            start_time: Millis(1),
-            end_time,
-            details: InstanceDetails::default(),
-            tasks: STARTS.into_iter().map(task).collect(),
-        };
-        flows::put(tx, cx, tenant, &instance)
-    });
-    written.await.unwrap();
-}
-
-/// Fails with `text` unless `good`.
-fn ensure(good: bool, text: impl FnOnce() -> String) -> Result<(), String> {
-    if good { Ok(()) } else { Err(text()) }
-}
-
-/// What every answer has, whatever the request was.
-fn envelope(answer: &Answer) -> Result<(), String> {
-    let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
-    let json = header("content-type") == Some("application/json; charset=utf-8");
-    ensure(json, || format!("the content type is {:?}", header("content-type")))?;
-    let log_id = header("x-tt-logid").ok_or("no log id")?;
-    let body: Value = serde_json::from_str(&answer.text).map_err(|e| e.to_string())?;
-    let code = body["code"].as_i64().ok_or("no code")?;
-    ensure(body["msg"].is_string(), || "no msg".to_owned())?;
-    ensure(!answer.status.is_server_error(), || "the server is at fault".to_owned())?;
-    // The token endpoints refuse under HTTP 200, flat, and without an `error`.
-    let is_error = answer.status != StatusCode::OK;
-    ensure(code != 0 || !is_error, || "a success under an error's status".to_owned())?;
-    let told = body["error"]["log_id"].as_str();
-    ensure(!is_error || told == Some(log_id), || format!("log ids {log_id} and {told:?}"))
-}
-
-/// Whether a row is answered as it says.
-fn judge(row: &Row, answer: &Answer) -> Result<(), String> {
-    envelope(answer)?;
-    let body = answer.json();
-    let expected = match row.code {
-        0 => StatusCode::OK,
-        _ if row.to.is_auth() => StatusCode::OK,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    ensure(answer.status == expected, || format!("expected {expected}"))?;
-    ensure(body["code"] == row.code, || format!("expected code {}", row.code))?;
-    let fields: BTreeSet<String> = answer.fields().into_iter().collect();
-    ensure(fields == row.fields, || format!("expected {:?}, named are {fields:?}", row.fields))?;
-    ensure(answer.text.contains(&row.says), || format!("does not say {:?}", row.says))?;
-    let msg = body["msg"].as_str().unwrap_or_default();
-    let wanted = match row.code {
-        TYPE => {
-            let first = row.fields.first().map(String::as_str).unwrap_or_default();
-            let leaf = first.rsplit('.').next().unwrap_or_default().replace("[*]", "");
-            format!("Invalid parameter type in json: {leaf}")
-        }
-        FIELD => "field validation failed".to_owned(),
-        FLOW_PARAM => "param is invalid".to_owned(),
-        PARAM if row.to.path() == TASKS => "param is invalid".to_owned(),
-        _ => return Ok(()),
-    };
-    ensure(msg == wanted, || format!("expected {wanted:?}"))
 }
 
 /// The rows of one table, each answered as it says.
@@ -275,71 +124,6 @@ async fn reads_take_what_is_just_within_the_limits() {
     accepts(To::TenantToken).await;
     accepts(To::AppToken).await;
 }
-
-/// Every member of the pages, written down once more, so that the tables forget none.
-fn members_of_the_contract(to: To) -> BTreeSet<String> {
-    let members: &[&str] = match to {
-        To::TenantToken | To::AppToken => &["app_id app_secret"],
-        To::Define => &[
-            "user_id_type department_id_type",
-            "approval_name approval_code group_code group_name description external viewers \
-             i18n_resources managers",
-            "external.biz_name external.biz_type external.create_link_mobile \
-             external.create_link_pc external.support_pc external.support_mobile \
-             external.support_batch_read external.enable_mark_readed \
-             external.enable_quick_operate external.action_callback_url \
-             external.action_callback_token external.action_callback_key \
-             external.allow_batch_operate external.exclude_efficiency_statistics",
-            "viewers[*].viewer_type viewers[*].viewer_user_id viewers[*].viewer_department_id",
-            RESOURCES,
-        ],
-        To::Read => &["approval_code user_id_type"],
-        To::Sync => &[
-            "approval_code status extra instance_id links links.pc_link links.mobile_link title \
-             form form[*].name form[*].value user_id open_id user_name department_id \
-             department_name start_time end_time update_time display_method update_mode task_list \
-             cc_list i18n_resources trusteeship_url_token trusteeship_user_id_type \
-             trusteeship_urls trusteeship_cache_config resource_region",
-            "trusteeship_urls.form_detail_url trusteeship_urls.action_definition_url \
-             trusteeship_urls.approval_node_url trusteeship_urls.action_callback_url \
-             trusteeship_urls.pull_business_data_url",
-            "trusteeship_cache_config.form_policy trusteeship_cache_config.form_vary_with_locale \
-             trusteeship_cache_config.form_version",
-            "task_list[*].task_id task_list[*].user_id task_list[*].open_id task_list[*].title \
-             task_list[*].links task_list[*].links.pc_link task_list[*].links.mobile_link \
-             task_list[*].status task_list[*].extra task_list[*].create_time \
-             task_list[*].end_time task_list[*].update_time task_list[*].action_context \
-             task_list[*].action_configs task_list[*].display_method \
-             task_list[*].exclude_statistics task_list[*].node_id task_list[*].node_name \
-             task_list[*].generate_type",
-            "task_list[*].action_configs[*].action_type \
-             task_list[*].action_configs[*].action_name \
-             task_list[*].action_configs[*].is_need_reason \
-             task_list[*].action_configs[*].is_reason_required \
-             task_list[*].action_configs[*].is_need_attachment",
-            "cc_list[*].cc_id cc_list[*].user_id cc_list[*].open_id cc_list[*].links \
-             cc_list[*].links.pc_link cc_list[*].links.mobile_link cc_list[*].read_status \
-             cc_list[*].extra cc_list[*].title cc_list[*].create_time cc_list[*].update_time \
-             cc_list[*].display_method",
-            RESOURCES,
-        ],
-        To::Check => {
-            &["instances instances[*].instance_id instances[*].update_time instances[*].tasks \
-             instances[*].tasks[*].task_id instances[*].tasks[*].update_time"]
-        }
-        To::List | To::ListByPost | To::ListByQuery => {
-            &["page_size page_token approval_codes instance_ids user_ids status"]
-        }
-        To::UserTasks => {
-            &["type source limit offset start_time end_time api_ids kunlun_user_id"]
-        }
-    };
-    members.iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect()
-}
-
-const RESOURCES: &str = "i18n_resources[*].locale i18n_resources[*].texts \
-                         i18n_resources[*].texts[*].key i18n_resources[*].texts[*].value \
-                         i18n_resources[*].is_default";
 
 /// Entries of an array are told of as the array's own member.
 fn member(field: &str) -> String {
@@ -686,6 +470,7 @@ async fn no_oddity_of_json_is_the_servers_fault() {
     let within = format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100));
     let digits = "9".repeat(10_000);
     // The values go where each endpoint expects something.
+    let names = "app_id approval_code status update_time instances links limit kunlun_user_id";
     let odd = [
         r#""\ud800""#,
         r#""\udc00\ud800""#,
@@ -705,16 +490,7 @@ async fn no_oddity_of_json_is_the_servers_fault() {
     let mut bodies = vec![nested, within, "null".into(), String::new(), " \n\t".into()];
     bodies.extend(["\u{feff}{}", "{\"\":1}", "{\"\u{0}\":1}", "\u{0}"].map(str::to_owned));
     for value in odd {
-        for name in [
-            "app_id",
-            "approval_code",
-            "status",
-            "update_time",
-            "instances",
-            "links",
-            "limit",
-            "kunlun_user_id",
-        ] {
+        for name in names.split(' ') {
             bodies.push(format!("{{\"{name}\":{value}}}"));
             // The last of several wins, or the body is refused.
             bodies.push(format!("{{\"{name}\":\"a\",\"{name}\":{value},\"{name}\":5}}"));

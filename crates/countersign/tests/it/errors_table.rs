@@ -1,528 +1,25 @@
 //! Which requests are refused, and how: a row for every parameter of every endpoint.
 //!
-//! Owns the notation of a row and the rows. The expectations are those of the platform's pages and
-//! of this server's own limits; how a row is sent and compared is no business of this file.
-//!
-//! A member is written as errors name it: `task_list[*].links.pc_link`. In an edit `[*]` stands for
-//! the first entry of an array, and `[1]` for the second.
+//! The expectations are those of the platform's pages and of this server's own limits; how a row is
+//! written, sent and compared is no business of this file.
 
 use std::collections::BTreeSet;
 
-use axum::http::Method;
 use domain::limits::{
-    ACTIONS_PER_TASK, API_IDS, CCS_PER_SYNC, CHECK_INSTANCES, CHECK_TASKS, CODE_CHARS, FILTER_CODES,
-    FILTER_INSTANCES, FILTER_USERS, FORM_CHARS, FORM_PAIRS, ID_CHARS, LINK_CHARS, LOCALES,
-    TASKS_PER_SYNC, TEXT_CHARS, TEXTS_PER_LOCALE, VIEWERS,
+    ACTIONS_PER_TASK, API_IDS, CCS_PER_SYNC, CHECK_INSTANCES, CHECK_TASKS, CODE_CHARS,
+    FILTER_CODES, FILTER_INSTANCES, FILTER_USERS, FORM_CHARS, FORM_PAIRS, ID_CHARS, LINK_CHARS,
+    LOCALES, TASKS_PER_SYNC, TEXT_CHARS, TEXTS_PER_LOCALE, VIEWERS,
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    APPROVALS, CHECK, INSTANCES, TASKS, TOKEN, USER_TASKS, cc, definition, instance, task,
+use super::notation::Kind::{
+    Between, Flag, List, Name, Object, OneOf, Part, Text, Texts, Whole, Word,
 };
-
-pub(super) const APP_TOKEN: &str = "/open-apis/auth/v3/app_access_token/internal";
-
-/// The body is no JSON object, or a member has a JSON type that its page does not allow.
-pub(super) const TYPE: i64 = 9499;
-/// A member is missing, too long or not one of its words.
-pub(super) const FIELD: i64 = 99_992_402;
-/// A rule is broken; `external_tasks` says so of everything that is no `TYPE`.
-pub(super) const PARAM: i64 = 1_390_001;
-/// `user_task/query` says so of everything that is no `TYPE`.
-pub(super) const FLOW_PARAM: i64 = 2_320_001;
-/// No definition of the calling app has the code.
-pub(super) const UNKNOWN: i64 = 1_390_002;
-/// No app has this id.
-pub(super) const NO_APP: i64 = 10_003;
-/// The app has another secret.
-pub(super) const NO_SECRET: i64 = 10_014;
-
-/// Where a row is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum To {
-    TenantToken,
-    AppToken,
-    Define,
-    Read,
-    Sync,
-    Check,
-    List,
-    ListByPost,
-    ListByQuery,
-    UserTasks,
-}
-
-impl To {
-    pub(super) const ALL: [Self; 10] = [
-        Self::TenantToken,
-        Self::AppToken,
-        Self::Define,
-        Self::Read,
-        Self::Sync,
-        Self::Check,
-        Self::List,
-        Self::ListByPost,
-        Self::ListByQuery,
-        Self::UserTasks,
-    ];
-
-    pub(super) fn method(self) -> Method {
-        match self {
-            Self::Read | Self::List | Self::ListByQuery => Method::GET,
-            _ => Method::POST,
-        }
-    }
-
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::TenantToken => TOKEN,
-            Self::AppToken => APP_TOKEN,
-            Self::Define | Self::Read => APPROVALS,
-            Self::Sync => INSTANCES,
-            Self::Check => CHECK,
-            Self::List | Self::ListByPost | Self::ListByQuery => TASKS,
-            Self::UserTasks => USER_TASKS,
-        }
-    }
-
-    /// The token endpoints need no token, and answer flat and under HTTP 200.
-    pub(super) fn is_auth(self) -> bool {
-        matches!(self, Self::TenantToken | Self::AppToken)
-    }
-
-    /// Whether the parameters are in a JSON body.
-    pub(super) fn takes_body(self) -> bool {
-        !self.is_auth() && !matches!(self, Self::Read | Self::ListByQuery)
-    }
-
-    /// What a bad value of the right type is answered.
-    pub(super) fn bad_value(self) -> i64 {
-        match self.path() {
-            TASKS => PARAM,
-            USER_TASKS => FLOW_PARAM,
-            _ => FIELD,
-        }
-    }
-}
-
-/// What the rows may refer to, besides what they make up themselves.
-pub(super) struct Names {
-    /// The real code of the caller's definition `home`.
-    pub(super) home: String,
-    /// The real code of another app's definition.
-    pub(super) foreign: String,
-}
-
-/// Whose human tasks are asked for, and of which flow they are: two, both pending.
-pub(super) const KUNLUN: &str = "1234";
-pub(super) const FLOW: &str = "package_b40c28__c__action_table";
-/// When the two started.
-pub(super) const STARTS: [i64; 2] = [10, 20];
-
-/// A change to a valid request.
-#[derive(Clone, Default)]
-pub(super) struct Edit {
-    body: Option<Value>,
-    members: Vec<(String, Option<Value>)>,
-    query: Option<String>,
-    segment: Option<String>,
-}
-
-/// Another value for a member.
-pub(super) fn set(member: &str, value: impl Into<Value>) -> Edit {
-    Edit::default().set(member, value)
-}
-
-/// The request without a member.
-pub(super) fn without(member: &str) -> Edit {
-    Edit::default().without(member)
-}
-
-/// Another body.
-fn whole(body: Value) -> Edit {
-    Edit { body: Some(body), ..Edit::default() }
-}
-
-/// Another query.
-fn query(query: impl Into<String>) -> Edit {
-    Edit { query: Some(query.into()), ..Edit::default() }
-}
-
-/// Another last segment of the path.
-fn segment(segment: impl Into<String>) -> Edit {
-    Edit { segment: Some(segment.into()), ..Edit::default() }
-}
-
-impl Edit {
-    pub(super) fn set(mut self, member: &str, value: impl Into<Value>) -> Self {
-        self.members.push((member.to_owned(), Some(value.into())));
-        self
-    }
-
-    pub(super) fn without(mut self, member: &str) -> Self {
-        self.members.push((member.to_owned(), None));
-        self
-    }
-
-    fn query(mut self, query: &str) -> Self {
-        self.query = Some(query.to_owned());
-        self
-    }
-
-    /// `valid` with the changes to its members.
-    pub(super) fn apply(&self, valid: &Value) -> Value {
-        let mut body = self.body.clone().unwrap_or_else(|| valid.clone());
-        for (member, value) in &self.members {
-            let pointer = pointer(member);
-            let (parent, leaf) = pointer.rsplit_once('/').unwrap();
-            let parent =
-                body.pointer_mut(parent).unwrap_or_else(|| panic!("{member} has no place"));
-            match (parent, value) {
-                (Value::Object(members), Some(value)) => {
-                    members.insert(leaf.to_owned(), value.clone());
-                }
-                (Value::Object(members), None) => drop(members.remove(leaf)),
-                (Value::Array(entries), Some(value)) => {
-                    let index: usize = leaf.parse().unwrap();
-                    entries.truncate(index);
-                    entries.push(value.clone());
-                }
-                (other, _) => panic!("{member} is inside {other}"),
-            }
-        }
-        body
-    }
-
-    fn name(&self) -> String {
-        let short = |text: String| text.chars().take(60).collect::<String>();
-        let member = |(member, value): &(String, Option<Value>)| match value {
-            Some(value) => format!("{member} = {}", short(value.to_string())),
-            None => format!("without {member}"),
-        };
-        let body = self.body.iter().map(|body| format!("body {}", short(body.to_string())));
-        let query = self.query.iter().map(|query| format!("?{}", short(query.clone())));
-        let segment = self.segment.iter().map(|segment| format!("/{}", short(segment.clone())));
-        let parts = body.chain(self.members.iter().map(member)).chain(query).chain(segment);
-        parts.collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The JSON pointer of a member; of none, the whole.
-pub(super) fn pointer(member: &str) -> String {
-    if member.is_empty() {
-        return String::new();
-    }
-    let path = member.replace("[*]", "[0]").replace('[', ".").replace(']', "");
-    format!("/{}", path.replace('.', "/"))
-}
-
-/// One request, and what it is answered.
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) to: To,
-    pub(super) path: String,
-    pub(super) body: String,
-    /// Wire code; 0 = accepted.
-    pub(super) code: i64,
-    /// The members that are named as wrong, all of them and no others.
-    pub(super) fields: BTreeSet<String>,
-    /// What else the answer says.
-    pub(super) says: String,
-    /// The members that the edit touches.
-    pub(super) edited: BTreeSet<String>,
-}
-
-impl Row {
-    /// The answer also has this text in it.
-    fn says(&mut self, text: impl Into<String>) {
-        self.says = text.into();
-    }
-}
-
-/// What a member may be.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    /// Text of at most so many characters.
-    Text(usize),
-    /// The same, where the text must also name something that is known.
-    Name(usize),
-    /// Text that has no bound of its own.
-    Part,
-    /// One of a set of words, all of them in capitals.
-    Word,
-    /// One of these words.
-    OneOf(&'static [&'static str]),
-    /// A whole number from 0, as digits in a string or as a number.
-    Whole,
-    /// The same, where the least and the greatest are these.
-    Between(i64, i64),
-    /// A boolean.
-    Flag,
-    /// An object.
-    Object,
-    /// An array of at most so many objects.
-    List(usize),
-    /// An array of at most so many texts, each of at most so many characters.
-    Texts(usize, usize),
-}
-
-use Kind::{Between, Flag, List, Name, Object, OneOf, Part, Text, Texts, Whole, Word};
-
-impl Kind {
-    /// Values of every JSON type that is not allowed.
-    pub(super) fn wrong_types(self) -> Vec<Value> {
-        match self {
-            Text(_) | Name(_) | Part | Word | OneOf(_) => {
-                vec![json!(5), json!(1.5), json!(true), json!([]), json!({})]
-            }
-            Whole | Between(..) => vec![json!(true), json!([]), json!({})],
-            Flag => vec![json!(1), json!("true"), json!([]), json!({})],
-            Object => vec![json!(5), json!("x"), json!(true), json!([])],
-            List(_) | Texts(..) => vec![json!(5), json!("x"), json!(true), json!({})],
-        }
-    }
-
-    /// Arrays with an entry of a JSON type that is not allowed.
-    fn wrong_entries(self) -> Vec<Value> {
-        match self {
-            List(_) => vec![json!([5]), json!(["x"]), json!([true]), json!([[]])],
-            Texts(..) => vec![json!([5]), json!([true]), json!([[]]), json!([{}]), json!(["x", 5])],
-            _ => vec![],
-        }
-    }
-
-    /// Values of the right type that are not allowed, and what is said of them.
-    pub(super) fn bad_values(self) -> Vec<(Value, String)> {
-        match self {
-            Text(max) | Name(max) => {
-                vec![(long(max + 1), max_len(max)), (json!("a\0b"), "U+0000".to_owned())]
-            }
-            Part => vec![(json!("a\0b"), "U+0000".to_owned())],
-            Word => {
-                let mut values = vec![(json!("a\0b"), String::new())];
-                let unknown = ["NONSENSE", "pending", " PENDING"].map(Value::from);
-                let unknown = unknown.into_iter().chain([long(TEXT_CHARS + 1)]);
-                values.extend(unknown.map(|word| (word, "options: [".to_owned())));
-                values
-            }
-            OneOf(words) => {
-                let mut values = Word.bad_values();
-                values.retain(|(value, _)| words.iter().all(|word| value != word));
-                for word in words {
-                    let cases = [word.to_uppercase(), word.to_lowercase()];
-                    let cases = cases.into_iter().filter(|case| case != word);
-                    let unknown = cases.chain([format!(" {word}"), format!("{word} ")]);
-                    values.extend(unknown.map(|word| (json!(word), "options: [".to_owned())));
-                }
-                values
-            }
-            Between(least, greatest) => {
-                let out = [least - 1, greatest + 1, i64::MAX];
-                let out = out.into_iter().flat_map(|n| [json!(n), json!(n.to_string())]);
-                let out = out.map(|value| (value, String::new()));
-                Whole.bad_values().into_iter().chain(out).collect()
-            }
-            Whole => {
-                let texts = ["-1", "1.5", "1e3", "abc", "12 ", "a\0b", "99999999999999999999"];
-                // One more than the largest, and the largest number of 20 digits that JSON readers
-                // take for a whole one.
-                let past = [json!(9_223_372_036_854_775_808_u64), json!(u64::MAX)];
-                let numbers = [json!(-1), json!(1.5), json!(1e20)];
-                let texts = texts.map(Value::from).into_iter();
-                texts.chain(past).chain(numbers).map(|value| (value, String::new())).collect()
-            }
-            Flag | Object | List(_) | Texts(..) => vec![],
-        }
-    }
-
-    /// The ends of what is allowed.
-    fn edges(self) -> Vec<Value> {
-        match self {
-            Text(max) => vec![long(max)],
-            Whole => vec![json!("0"), json!(0), json!(i64::MAX.to_string()), json!(i64::MAX)],
-            Between(least, greatest) => [least, greatest]
-                .into_iter()
-                .flat_map(|n| [json!(n.to_string()), json!(n)])
-                .collect(),
-            OneOf(words) => words.iter().map(|word| json!(word)).collect(),
-            Flag => vec![json!(true)],
-            _ => vec![],
-        }
-    }
-
-    /// What stands for nothing, besides `null` and not being there at all.
-    fn empty(self) -> Option<Value> {
-        match self {
-            Text(_) | Name(_) | Part | Word | OneOf(_) | Whole | Between(..) => Some(json!("")),
-            Object => Some(json!({})),
-            List(_) | Texts(..) => Some(json!([])),
-            Flag => None,
-        }
-    }
-}
-
-/// Three bytes a character: lengths count characters.
-fn long(chars: usize) -> Value {
-    "字".repeat(chars).into()
-}
-
-fn max_len(max: usize) -> String {
-    format!("the max len is {max}")
-}
-
-/// So many entries like `entry`, each with ids of its own.
-fn copies(entry: &Value, count: usize) -> Value {
-    let copy = |n: usize| {
-        let mut copy = entry.clone();
-        for id in ["instance_id", "task_id", "cc_id"] {
-            if let Some(id) = copy.get_mut(id) {
-                *id = format!("copy-{n}").into();
-            }
-        }
-        copy
-    };
-    (0..count).map(copy).collect()
-}
-
-/// The rows of one endpoint.
-pub(super) struct Table {
-    pub(super) to: To,
-    /// A request that is accepted, with as many members as it can have at once.
-    pub(super) valid: Value,
-    query: String,
-    segment: Option<String>,
-    /// The members, what each may be, and whether it must be there.
-    pub(super) members: Vec<(String, Kind, bool)>,
-    /// What is refused.
-    pub(super) rows: Vec<Row>,
-    /// What is accepted, where the line is close.
-    pub(super) fits: Vec<Row>,
-}
-
-impl Table {
-    fn new(to: To, valid: Value) -> Self {
-        let (rows, fits, members) = (Vec::new(), Vec::new(), Vec::new());
-        Self { to, valid, query: String::new(), segment: None, members, rows, fits }
-    }
-
-    fn make(&self, edit: Edit, code: i64, fields: &str) -> Row {
-        let (name, body) = (format!("{:?}: {}", self.to, edit.name()), edit.apply(&self.valid));
-        let has_body = self.to.is_auth() || self.to.takes_body();
-        let segment = edit.segment.or_else(|| self.segment.clone());
-        let segment = segment.map(|segment| format!("/{segment}")).unwrap_or_default();
-        let query = edit.query.as_ref().unwrap_or(&self.query);
-        Row {
-            name,
-            to: self.to,
-            path: format!("{}{segment}?{query}", self.to.path()),
-            body: if has_body { body.to_string() } else { String::new() },
-            code,
-            fields: fields.split(", ").filter(|f| !f.is_empty()).map(str::to_owned).collect(),
-            says: String::new(),
-            edited: edit.members.into_iter().map(|(member, _)| member).collect(),
-        }
-    }
-
-    /// The valid request.
-    pub(super) fn accepted(&self) -> Row {
-        self.make(Edit::default(), 0, "")
-    }
-
-    /// A request that is refused with `code`, and the fields that are named.
-    fn row(&mut self, edit: Edit, code: i64, fields: &str) -> &mut Row {
-        let row = self.make(edit, code, fields);
-        self.rows.push(row);
-        self.rows.last_mut().unwrap()
-    }
-
-    /// A request that is accepted.
-    fn fits(&mut self, edit: Edit) -> &mut Row {
-        let row = self.make(edit, 0, "");
-        self.fits.push(row);
-        self.fits.last_mut().unwrap()
-    }
-
-    /// A member that must be there and not be empty.
-    fn must(&mut self, member: &str, kind: Kind) {
-        self.needs(member, kind);
-        self.edges(member, kind);
-    }
-
-    /// The same, where what is just within the limits depends on others.
-    fn needs(&mut self, member: &str, kind: Kind) {
-        self.refusals(member, kind, true);
-        let empty = kind.empty().filter(Value::is_string);
-        let missing = [without(member), set(member, Value::Null)];
-        for edit in missing.into_iter().chain(empty.map(|empty| set(member, empty))) {
-            let row = self.row(edit, self.to.bad_value(), member);
-            row.says(format!("{member} is required"));
-        }
-    }
-
-    /// A member that may be left out or be empty.
-    fn may(&mut self, member: &str, kind: Kind) {
-        self.refusals(member, kind, false);
-        self.fits(without(member));
-        self.fits(set(member, Value::Null));
-        if let Some(empty) = kind.empty() {
-            self.fits(set(member, empty));
-        }
-        self.edges(member, kind);
-    }
-
-    /// A member whose absence and limits depend on others, so that rows of its own say the rest.
-    fn depends(&mut self, member: &str, kind: Kind) {
-        self.refusals(member, kind, false);
-    }
-
-    fn refusals(&mut self, member: &str, kind: Kind, needed: bool) {
-        self.members.push((member.to_owned(), kind, needed));
-        let bad = self.to.bad_value();
-        let each = format!("{member}[*]");
-        for value in kind.wrong_types() {
-            self.row(set(member, value), TYPE, member);
-        }
-        for value in kind.wrong_entries() {
-            self.row(set(member, value), TYPE, &each);
-        }
-        for (value, says) in kind.bad_values() {
-            self.row(set(member, value), bad, member).says(says);
-        }
-        match kind {
-            List(max) => {
-                let many = copies(&self.entry(member), max + 1);
-                self.row(set(member, many), bad, member).says(max_len(max));
-            }
-            Texts(max, chars) => {
-                let many: Value = (0..=max).map(|n| format!("x{n}")).collect();
-                self.row(set(member, many), bad, member).says(max_len(max));
-                self.row(set(member, json!([long(chars + 1)])), bad, &each).says(max_len(chars));
-                self.row(set(member, json!(["a\0b"])), bad, &each).says("U+0000");
-            }
-            _ => {}
-        }
-    }
-
-    fn edges(&mut self, member: &str, kind: Kind) {
-        for value in kind.edges() {
-            self.fits(set(member, value));
-        }
-        match kind {
-            List(max) => {
-                self.fits(set(member, copies(&self.entry(member), max)));
-            }
-            Texts(max, _) => {
-                self.fits(set(member, (0..max).map(|n| format!("x{n}")).collect::<Value>()));
-            }
-            _ => {}
-        }
-    }
-
-    /// The first entry of a list in the valid request.
-    fn entry(&self, member: &str) -> Value {
-        self.valid.pointer(&format!("{}/0", pointer(member))).expect("a list with an entry").clone()
-    }
-}
+use super::notation::{
+    Edit, FIELD, FLOW, FLOW_PARAM, KUNLUN, NO_APP, NO_SECRET, Names, PARAM, STARTS, TYPE, Table,
+    To, UNKNOWN, copies, long, max_len, query, segment, set, whole, with, without,
+};
+use crate::support::{cc, definition, instance, task};
 
 /// The rows of an endpoint.
 pub(super) fn table(to: To, names: &Names) -> Table {
@@ -561,12 +58,6 @@ fn token(to: To) -> Table {
     t.row(whole(json!({})), NO_APP, "");
     t.fits(set("unknown", 5));
     t
-}
-
-/// `object` with more members.
-fn with(mut object: Value, more: &Value) -> Value {
-    object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    object
 }
 
 /// Texts for every key that the tables use.
@@ -1155,3 +646,66 @@ fn user_tasks() -> Table {
     t.fits(set("unknown", 5).set("page_size", "x"));
     t
 }
+
+/// Every member of the pages, written down once more, so that the tables forget none.
+pub(super) fn members_of_the_contract(to: To) -> BTreeSet<String> {
+    let members: &[&str] = match to {
+        To::TenantToken | To::AppToken => &["app_id app_secret"],
+        To::Define => &[
+            "user_id_type department_id_type",
+            "approval_name approval_code group_code group_name description external viewers \
+             i18n_resources managers",
+            "external.biz_name external.biz_type external.create_link_mobile \
+             external.create_link_pc external.support_pc external.support_mobile \
+             external.support_batch_read external.enable_mark_readed \
+             external.enable_quick_operate external.action_callback_url \
+             external.action_callback_token external.action_callback_key \
+             external.allow_batch_operate external.exclude_efficiency_statistics",
+            "viewers[*].viewer_type viewers[*].viewer_user_id viewers[*].viewer_department_id",
+            RESOURCES,
+        ],
+        To::Read => &["approval_code user_id_type"],
+        To::Sync => &[
+            "approval_code status extra instance_id links links.pc_link links.mobile_link title \
+             form form[*].name form[*].value user_id open_id user_name department_id \
+             department_name start_time end_time update_time display_method update_mode task_list \
+             cc_list i18n_resources trusteeship_url_token trusteeship_user_id_type \
+             trusteeship_urls trusteeship_cache_config resource_region",
+            "trusteeship_urls.form_detail_url trusteeship_urls.action_definition_url \
+             trusteeship_urls.approval_node_url trusteeship_urls.action_callback_url \
+             trusteeship_urls.pull_business_data_url",
+            "trusteeship_cache_config.form_policy trusteeship_cache_config.form_vary_with_locale \
+             trusteeship_cache_config.form_version",
+            "task_list[*].task_id task_list[*].user_id task_list[*].open_id task_list[*].title \
+             task_list[*].links task_list[*].links.pc_link task_list[*].links.mobile_link \
+             task_list[*].status task_list[*].extra task_list[*].create_time \
+             task_list[*].end_time task_list[*].update_time task_list[*].action_context \
+             task_list[*].action_configs task_list[*].display_method \
+             task_list[*].exclude_statistics task_list[*].node_id task_list[*].node_name \
+             task_list[*].generate_type",
+            "task_list[*].action_configs[*].action_type \
+             task_list[*].action_configs[*].action_name \
+             task_list[*].action_configs[*].is_need_reason \
+             task_list[*].action_configs[*].is_reason_required \
+             task_list[*].action_configs[*].is_need_attachment",
+            "cc_list[*].cc_id cc_list[*].user_id cc_list[*].open_id cc_list[*].links \
+             cc_list[*].links.pc_link cc_list[*].links.mobile_link cc_list[*].read_status \
+             cc_list[*].extra cc_list[*].title cc_list[*].create_time cc_list[*].update_time \
+             cc_list[*].display_method",
+            RESOURCES,
+        ],
+        To::Check => {
+            &["instances instances[*].instance_id instances[*].update_time instances[*].tasks \
+             instances[*].tasks[*].task_id instances[*].tasks[*].update_time"]
+        }
+        To::List | To::ListByPost | To::ListByQuery => {
+            &["page_size page_token approval_codes instance_ids user_ids status"]
+        }
+        To::UserTasks => &["type source limit offset start_time end_time api_ids kunlun_user_id"],
+    };
+    members.iter().flat_map(|list| list.split_whitespace()).map(str::to_owned).collect()
+}
+
+const RESOURCES: &str = "i18n_resources[*].locale i18n_resources[*].texts \
+                         i18n_resources[*].texts[*].key i18n_resources[*].texts[*].value \
+                         i18n_resources[*].is_default";

@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod errors;
 mod gateway;
+mod import;
 mod inbox;
 mod oracle;
 mod people;

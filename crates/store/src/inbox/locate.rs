@@ -5,8 +5,6 @@
 //! `count_from` is exact for any key, `select` finds the row at an offset; both expand only what
 //! the answer depends on. Knows nothing of a database: it asks a [`Source`].
 
-use std::collections::BTreeSet;
-
 use domain::inbox::Key;
 
 use super::{MAX, MIN};
@@ -29,13 +27,63 @@ pub(super) trait Source {
     fn top(&mut self, list: usize) -> Result<Vec<Segment>>;
     /// What a segment stands for, greatest first.
     fn expand(&mut self, list: usize, segment: &Segment) -> Result<Vec<Segment>>;
+    /// How many matching rows of a segment of level 1 have `key` or a greater one.
+    fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64>;
+    /// The matching row of a segment of level 1 with `skip` matching ones before it.
+    fn row_at(&mut self, list: usize, segment: &Segment, skip: i64) -> Result<Option<Key>>;
+}
+
+/// The segments of one list, with how many rows come before each.
+struct Segments {
+    sign: i64,
+    all: Vec<Segment>,
+    /// One longer than `all`: the last is the total.
+    before: Vec<i64>,
+}
+
+impl Segments {
+    fn new(sign: i64, all: Vec<Segment>) -> Self {
+        let mut segments = Self { sign, all, before: Vec::new() };
+        segments.add_up();
+        segments
+    }
+
+    fn add_up(&mut self) {
+        self.before.clear();
+        self.before.reserve(self.all.len() + 1);
+        let mut sum = 0;
+        self.before.push(sum);
+        for segment in &self.all {
+            sum += segment.n;
+            self.before.push(sum);
+        }
+    }
+
+    fn total(&self) -> i64 {
+        self.before.last().copied().unwrap_or_default()
+    }
+
+    /// How many segments lie wholly from `key` on.
+    fn whole_from(&self, key: Key) -> usize {
+        self.all.partition_point(|segment| segment.low >= key)
+    }
+
+    /// The segment that `key` cuts in two.
+    fn cut_by(&self, key: Key) -> Option<usize> {
+        let at = self.whole_from(key);
+        self.all.get(at).filter(|segment| segment.high > key).map(|_| at)
+    }
+
+    fn replace(&mut self, at: usize, by: Vec<Segment>) {
+        self.all.splice(at..=at, by);
+        self.add_up();
+    }
 }
 
 /// A merge of lists under one question.
 pub(super) struct Merge<S> {
     source: S,
-    /// With the sign of each list.
-    lists: Vec<(i64, Vec<Segment>)>,
+    lists: Vec<Segments>,
 }
 
 impl<S: Source> Merge<S> {
@@ -43,7 +91,7 @@ impl<S: Source> Merge<S> {
     pub(super) fn new(mut source: S, signs: &[i64]) -> Result<Self> {
         let mut lists = Vec::with_capacity(signs.len());
         for (index, sign) in signs.iter().enumerate() {
-            lists.push((*sign, source.top(index)?));
+            lists.push(Segments::new(*sign, source.top(index)?));
         }
         Ok(Self { source, lists })
     }
@@ -55,8 +103,7 @@ impl<S: Source> Merge<S> {
 
     /// How many there are in all.
     pub(super) fn total(&self) -> i64 {
-        let sum = |segments: &[Segment]| segments.iter().map(|s| s.n).sum::<i64>();
-        self.lists.iter().map(|(sign, segments)| sign * sum(segments)).sum()
+        self.lists.iter().map(|list| list.sign * list.total()).sum()
     }
 
     /// Exactly how many have `key` or a greater one.
@@ -64,17 +111,32 @@ impl<S: Source> Merge<S> {
         if key == MAX {
             return Ok(0);
         }
-        while self.expand(|segment| segment.low < key && key < segment.high)? {}
-        let from = |segments: &[Segment]| {
-            segments.iter().filter(|s| s.low >= key).map(|s| s.n).sum::<i64>()
-        };
-        Ok(self.lists.iter().map(|(sign, segments)| sign * from(segments)).sum())
+        let mut sum = 0;
+        for (index, list) in self.lists.iter_mut().enumerate() {
+            let mut inside = 0;
+            while let Some(at) = list.cut_by(key) {
+                let segment = list.all[at];
+                if segment.level <= 1 {
+                    if segment.n > 0 {
+                        inside = self.source.count_from(index, &segment, key)?;
+                    }
+                    break;
+                }
+                let inner = self.source.expand(index, &segment)?;
+                list.replace(at, inner);
+            }
+            sum += list.sign * (list.before[list.whole_from(key)] + inside);
+        }
+        Ok(sum)
     }
 
     /// The key of the row with exactly `offset` rows before it; `None` past the end.
     pub(super) fn select(&mut self, offset: i64) -> Result<Option<Key>> {
         if offset >= self.total() {
             return Ok(None);
+        }
+        if self.lists.len() == 1 {
+            return self.select_in_one(offset);
         }
         loop {
             let (low, high) = self.narrow(offset);
@@ -85,35 +147,49 @@ impl<S: Source> Merge<S> {
         }
     }
 
+    fn select_in_one(&mut self, offset: i64) -> Result<Option<Key>> {
+        let list = &mut self.lists[0];
+        loop {
+            let at = list.before.partition_point(|before| *before <= offset) - 1;
+            let segment = list.all[at];
+            match segment.level {
+                0 => return Ok(Some(segment.low)),
+                1 => return self.source.row_at(0, &segment, offset - list.before[at]),
+                _ => {
+                    let inner = self.source.expand(0, &segment)?;
+                    list.replace(at, inner);
+                }
+            }
+        }
+    }
+
     /// Bounds of the key at `offset`: at most `offset` rows are from `high` on for sure, and more
     /// than `offset` from `low` on for sure.
     fn narrow(&self, offset: i64) -> (Key, Key) {
-        let mut bounds: Vec<Key> =
-            self.lists.iter().flat_map(|(_, s)| s).flat_map(|s| [s.low, s.high]).collect();
-        bounds.sort_unstable();
-        bounds.dedup();
-        // Both counts only grow towards lesser keys, so each bound is found by halving.
-        let high = bounds.partition_point(|key| self.at_most_from(*key) > offset);
-        let low = bounds.partition_point(|key| self.at_least_from(*key) > offset);
-        let high = bounds.get(high).copied().unwrap_or(MAX);
-        let low = low.checked_sub(1).and_then(|at| bounds.get(at)).copied().unwrap_or(MIN);
+        // Ends of segments are the only keys at which a bound changes; the halving goes over the
+        // ends of all lists, one list after the other.
+        let (mut low, mut high) = (MIN, MAX);
+        for list in &self.lists {
+            // Greatest first: both counts grow along the list.
+            let at = list.all.partition_point(|s| self.at_least_from(s.low) <= offset);
+            if let Some(segment) = list.all.get(at) {
+                low = low.max(segment.low);
+            }
+            let at = list.all.partition_point(|s| self.at_most_from(s.low) <= offset);
+            if let Some(segment) = at.checked_sub(1).and_then(|at| list.all.get(at)) {
+                high = high.min(segment.low);
+            }
+        }
         (low, high)
     }
 
     fn bound_from(&self, key: Key, loose_sign: i64) -> i64 {
-        let mut sum = 0;
-        for (sign, segments) in &self.lists {
-            let loose = *sign == loose_sign;
-            // Greatest first: what is wholly from `key` on, then at most one that straddles it.
-            let whole = segments.partition_point(|s| s.low >= key);
-            let mut n: i64 = segments[..whole].iter().map(|s| s.n).sum();
-            if loose {
-                n +=
-                    segments[whole..].iter().take_while(|s| s.high > key).map(|s| s.n).sum::<i64>();
-            }
-            sum += sign * n;
-        }
-        sum
+        let count = |list: &Segments| {
+            let whole = list.whole_from(key);
+            let cut = list.all.get(whole).filter(|s| list.sign == loose_sign && s.high > key);
+            list.sign * (list.before[whole] + cut.map_or(0, |s| s.n))
+        };
+        self.lists.iter().map(count).sum()
     }
 
     fn at_most_from(&self, key: Key) -> i64 {
@@ -127,20 +203,21 @@ impl<S: Source> Merge<S> {
     /// Expands every segment that `wanted` names by one level. Says whether there was any.
     fn expand(&mut self, wanted: impl Fn(&Segment) -> bool) -> Result<bool> {
         let mut any = false;
-        for (index, (_, segments)) in self.lists.iter_mut().enumerate() {
-            if !segments.iter().any(|s| s.level > 0 && wanted(s)) {
+        for (index, list) in self.lists.iter_mut().enumerate() {
+            if !list.all.iter().any(|s| s.level > 0 && wanted(s)) {
                 continue;
             }
             any = true;
-            let mut expanded = Vec::with_capacity(segments.len());
-            for segment in segments.drain(..) {
+            let mut expanded = Vec::with_capacity(list.all.len());
+            for segment in list.all.drain(..) {
                 if segment.level > 0 && wanted(&segment) {
                     expanded.extend(self.source.expand(index, &segment)?);
                 } else {
                     expanded.push(segment);
                 }
             }
-            *segments = expanded;
+            list.all = expanded;
+            list.add_up();
         }
         Ok(any)
     }
@@ -148,15 +225,17 @@ impl<S: Source> Merge<S> {
     /// Between `low` and `high` every row is known.
     fn row_at(&self, offset: i64, low: Key, high: Key) -> Option<Key> {
         let before = self.at_least_from(high);
-        let rows: BTreeSet<Key> = self
+        let mut rows: Vec<Key> = self
             .lists
             .iter()
-            .filter(|(sign, _)| *sign > 0)
-            .flat_map(|(_, segments)| segments)
+            .filter(|list| list.sign > 0)
+            .flat_map(|list| &list.all)
             .filter(|s| s.n > 0 && s.low >= low && s.low < high)
             .map(|s| s.low)
             .collect();
-        rows.into_iter().rev().nth(usize::try_from(offset - before).ok()?)
+        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows.dedup();
+        rows.into_iter().nth(usize::try_from(offset - before).ok()?)
     }
 
     /// The greatest rows of one list from `key` down to `floor`, both included.
@@ -170,7 +249,7 @@ impl<S: Source> Merge<S> {
         let mut rows = Vec::with_capacity(limit);
         let mut at = 0;
         while rows.len() < limit {
-            let Some(segment) = self.lists[list].1.get(at).copied() else { break };
+            let Some(segment) = self.lists[list].all.get(at).copied() else { break };
             if segment.high <= floor {
                 break;
             }
@@ -178,7 +257,7 @@ impl<S: Source> Merge<S> {
                 at += 1;
             } else if segment.level > 0 {
                 let inner = self.source.expand(list, &segment)?;
-                self.lists[list].1.splice(at..=at, inner);
+                self.lists[list].replace(at, inner);
             } else {
                 if segment.low >= floor {
                     rows.push(segment.low);
@@ -230,6 +309,14 @@ mod tests {
         fn expand(&mut self, list: usize, s: &Segment) -> Result<Vec<Segment>> {
             Ok(Self::cut(&self.lists[list], s.low, s.high, s.level - 1, self.width))
         }
+        fn count_from(&mut self, list: usize, s: &Segment, key: Key) -> Result<i64> {
+            let inside = self.lists[list].iter().filter(|k| **k >= key && **k < s.high);
+            Ok(i64::try_from(inside.count()).unwrap())
+        }
+        fn row_at(&mut self, list: usize, s: &Segment, skip: i64) -> Result<Option<Key>> {
+            let rows = Self::cut(&self.lists[list], s.low, s.high, 0, self.width);
+            Ok(rows.get(usize::try_from(skip).unwrap()).map(|row| row.low))
+        }
     }
 
     /// Numbers that always fall the same way.
@@ -274,6 +361,11 @@ mod tests {
                 let offset = i64::try_from(offset).unwrap();
                 assert_eq!(merge().select(offset).unwrap(), wanted, "round {round}");
                 assert_eq!(reused.select(offset).unwrap(), wanted, "round {round}");
+            }
+            let mut one = Merge::new(Memory { lists: lists.clone(), width }, &[1]).unwrap();
+            for (offset, key) in lists[0].iter().rev().enumerate() {
+                let found = one.select(i64::try_from(offset).unwrap()).unwrap();
+                assert_eq!(found, Some(*key), "round {round}");
             }
             for start in -1..10 {
                 let key = Key { start, task: MIN.task };

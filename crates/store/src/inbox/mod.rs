@@ -58,6 +58,12 @@ pub fn row_delete(tx: &mut Tx<'_>, tenant: TenantId, list: List, entry: &Entry) 
     Ok(())
 }
 
+/// Folds what was recorded so far into counts, which otherwise happens at the end of the
+/// transaction: for use cases that ask what they have just written.
+pub fn settle(tx: &mut Tx<'_>) -> Result<()> {
+    fold(tx)
+}
+
 /// At most `limit` instances of a family in which a person has a row, for a join.
 pub fn instances_of(
     tx: &mut Tx<'_>,

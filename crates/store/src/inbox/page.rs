@@ -64,6 +64,16 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     let (floor, ceiling) = (floor_of(question), ceiling_of(question));
     let signs: Vec<i64> =
         question.lists.iter().map(|list| if is_real(list) { 1 } else { -1 }).collect();
+    let near = question.offset <= SMALL_OFFSET;
+    if near && question.flows.is_none() && floor == MIN && ceiling == MAX {
+        // The first pages of everything: no node need be looked into.
+        let mut count = 0;
+        for (list, sign) in question.lists.iter().zip(&signs) {
+            count += sign * total(tx, At { tenant, list: *list })?;
+        }
+        let rows = first_rows(tx, tenant, question, (before(ceiling), floor), count)?;
+        return Ok(Found { count, rows });
+    }
     let source = Stored { tx, tenant, question, entries: BTreeMap::new() };
     let mut merge = Merge::new(source, &signs)?;
     let above = merge.count_from(ceiling)?;
@@ -73,7 +83,11 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     if question.offset >= count || question.limit == 0 {
         return Ok(found);
     }
-    let (start, skip) = if question.offset <= SMALL_OFFSET {
+    if near && question.flows.is_none() {
+        found.rows = first_rows(tx, tenant, question, (before(ceiling), floor), count)?;
+        return Ok(found);
+    }
+    let (start, skip) = if near {
         (before(ceiling), usize::try_from(question.offset).unwrap_or_default())
     } else {
         match merge.select(above + question.offset)? {
@@ -100,6 +114,43 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     }
     found.rows = rows.into_iter().rev().skip(skip).take(question.limit).collect();
     Ok(found)
+}
+
+/// The rows of a page that is near the start: the rows before it are read too.
+fn first_rows(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    question: &Question,
+    (start, floor): (Key, Key),
+    count: i64,
+) -> Result<Rows> {
+    if question.offset >= count || question.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let skip = usize::try_from(question.offset).unwrap_or_default();
+    let wanted = question.limit + skip;
+    let mut rows = Vec::with_capacity(wanted);
+    for list in question.lists.iter().filter(|list| is_real(list)) {
+        rows.extend(read_down(tx, At { tenant, list: *list }, start, floor, wanted)?);
+    }
+    rows.sort_unstable_by(|a, b| b.cmp(a));
+    rows.dedup();
+    Ok(rows.into_iter().skip(skip).take(question.limit).collect())
+}
+
+/// How many rows a list has: its count, or the sum of its upper nodes.
+fn total(tx: &mut Tx<'_>, at: At) -> Result<i64> {
+    let (levels, n) = list_get(tx, at)?;
+    if levels == 0 {
+        return Ok(n);
+    }
+    let [tenant, family, person, relation, state] = at.params();
+    let sum = tx.query_one(
+        of_list!("sum(n)", "inbox_node", "level = $6"),
+        &[tenant, family, person, relation, state, levels.into()],
+        |row| row.opt_int(0),
+    )?;
+    Ok(sum.flatten().unwrap_or_default())
 }
 
 /// The greatest key below `key`; keys have whole numbers.
@@ -228,6 +279,79 @@ impl Source for Stored<'_, '_> {
         } else {
             self.rows(list, segment.low, segment.high)
         }
+    }
+
+    fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64> {
+        let at = self.at(list);
+        let question = self.question;
+        let [tenant, family, person, relation, state] = at.params();
+        let params = [
+            tenant,
+            family,
+            person,
+            relation,
+            state,
+            key.start.into(),
+            key.task.into(),
+            segment.high.start.into(),
+            segment.high.task.into(),
+        ];
+        let Some(flows) = &question.flows else {
+            let count = self.tx.query_one(
+                of_list!(
+                    "count(*)",
+                    "inbox_row",
+                    "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9)"
+                ),
+                &params,
+                |row| row.int(0),
+            )?;
+            return Ok(count.unwrap_or_default());
+        };
+        let mut count = 0;
+        self.tx.query(
+            of_list!(
+                "flow_id",
+                "inbox_row",
+                "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9)"
+            ),
+            &params,
+            |row| {
+                count += i64::from(flows.binary_search(&row.int(0)?).is_ok());
+                Ok(())
+            },
+        )?;
+        Ok(count)
+    }
+
+    fn row_at(&mut self, list: usize, segment: &Segment, skip: i64) -> Result<Option<Key>> {
+        if self.question.flows.is_some() {
+            let rows = self.rows(list, segment.low, segment.high)?;
+            let row = usize::try_from(skip).ok().and_then(|skip| rows.get(skip));
+            return Ok(row.map(|row| row.low));
+        }
+        let [tenant, family, person, relation, state] = self.at(list).params();
+        self.tx.query_one(
+            of_list!(
+                "start_time, task_id",
+                "inbox_row",
+                "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9) \
+                 ORDER BY start_time DESC, task_id DESC LIMIT 1 OFFSET $10"
+            ),
+            &[
+                tenant,
+                family,
+                person,
+                relation,
+                state,
+                segment.low.start.into(),
+                segment.low.task.into(),
+                segment.high.start.into(),
+                segment.high.task.into(),
+                skip.into(),
+            ],
+            |row| Ok(Key { start: row.int(0)?, task: row.int(1)? }),
+        )
     }
 }
 
