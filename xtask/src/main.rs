@@ -2,12 +2,13 @@
 
 #![expect(clippy::print_stdout, reason = "a tool at a terminal")]
 
+mod bench;
 mod conformance;
 mod mutants;
 mod steps;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 #[derive(Debug, Parser)]
 #[command(name = "xtask", about = "Developer tasks of Countersign")]
@@ -24,10 +25,28 @@ enum Task {
         #[arg(long)]
         mutants: bool,
     },
+    /// Measure, in ratios to a reference in the same run
+    Bench {
+        /// What
+        bench: Bench,
+        /// How many tasks
+        #[arg(long, default_value_t = 1_000_000)]
+        tasks: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Bench {
+    /// One person's lists: how the cost of a question grows with them
+    Lists,
+    /// An import, beside a bare bulk insert of the same rows
+    Import,
 }
 
 fn main() -> Result<()> {
     match Cli::parse().task {
+        Task::Bench { bench: Bench::Lists, tasks } => bench::lists(tasks),
+        Task::Bench { bench: Bench::Import, tasks } => bench::import(tasks),
         Task::Test { mutants: true } => mutants::run_all(),
         Task::Test { mutants: false } => test(),
     }

@@ -38,6 +38,11 @@ impl Faults {
         Self::push(&self.values, violation);
     }
 
+    /// Whether anything was noted.
+    pub(crate) fn any(&self) -> bool {
+        !self.types.borrow().is_empty() || !self.values.borrow().is_empty()
+    }
+
     /// Refuses the request if anything was noted: wrong types first, else values under `code`.
     pub(crate) fn finish(self, code: Code) -> Result<(), Fault> {
         let types = self.types.into_inner();

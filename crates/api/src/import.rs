@@ -45,7 +45,13 @@ pub fn read(line: &[u8]) -> Result<Record, Vec<(String, String)>> {
     let members = body(line).map_err(told)?;
     let faults = Faults::default();
     let object = Object::new(&members, &faults);
-    let record = match object.required_choice("record", KINDS) {
+    let kind = object.required_choice("record", KINDS);
+    if faults.any() {
+        // What members such a record has, nobody knows.
+        faults.finish(Code::Fields).map_err(told)?;
+        return Err(Vec::new());
+    }
+    let record = match kind {
         Kind::Person => Record::Person(person(&object)),
         Kind::Definition => {
             let app = object.required_text("app_id", ID_CHARS);

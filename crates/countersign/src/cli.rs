@@ -89,7 +89,7 @@ pub struct ServeArgs {
     pub observe: Option<String>,
 }
 
-/// What operators do with a data folder. The server may run meanwhile.
+/// What operators do with a data folder. The server may run meanwhile, but for an import.
 #[derive(Debug, Subcommand)]
 pub enum Operate {
     /// Companies

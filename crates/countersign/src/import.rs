@@ -6,12 +6,14 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use engine::import::{Bad, Record, apply};
 use engine::{Error, Hub};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::open;
@@ -19,7 +21,7 @@ use crate::operate::find_tenant;
 use crate::output::Output;
 
 /// Records in one transaction.
-const SLICE: usize = 500;
+const SLICE: usize = 2_000;
 /// How many bad lines are told one by one.
 const TOLD: usize = 100;
 
@@ -30,8 +32,9 @@ pub(crate) async fn run(
     output: Output,
 ) -> Result<()> {
     // A server that runs keeps what it read; the lock says whether there is one.
+    open::check_data(&config)?;
     let _lock = open::lock(&config.data.dir)?;
-    let hub = open::existing(&config).await?;
+    let hub = open::for_import(&config).await?;
     let tenant = find_tenant(&hub, tenant_key).await?;
     let shown = file.display();
     let input = File::open(file).with_context(|| format!("cannot read {shown}"))?;
@@ -39,6 +42,8 @@ pub(crate) async fn run(
     let mut faults = Faults::default();
     let mut imported = 0;
     let mut slice: Vec<(usize, Record)> = Vec::with_capacity(SLICE);
+    // The slice that is being written while the next one is read.
+    let mut writing = None;
     let mut reader = BufReader::new(input);
     let (mut line, mut number) = (Vec::new(), 0);
     loop {
@@ -56,12 +61,15 @@ pub(crate) async fn run(
             }
         }
         if slice.len() == SLICE || (read == 0 && !slice.is_empty()) {
-            imported += write(&hub, tenant, &mut slice, &mut faults).await?;
+            imported += finish(writing.take(), &mut faults).await?;
+            let (hub, slice) = (Arc::clone(&hub), std::mem::take(&mut slice));
+            writing = Some(tokio::spawn(async move { write(&hub, tenant, slice).await }));
         }
         if read == 0 {
             break;
         }
     }
+    imported += finish(writing, &mut faults).await?;
     bar.finish_and_clear();
     hub.finish_joins().await?;
     output.answer(
@@ -99,16 +107,26 @@ impl Faults {
     }
 }
 
+/// The line of each record, and how it ended.
+type Outcomes = Vec<(usize, Result<(), Bad>)>;
+
 async fn write(
     hub: &Hub,
     tenant: domain::TenantId,
-    slice: &mut Vec<(usize, Record)>,
-    faults: &mut Faults,
-) -> Result<usize, Error> {
-    let (numbers, records): (Vec<usize>, Vec<Record>) = slice.drain(..).unzip();
+    slice: Vec<(usize, Record)>,
+) -> Result<Outcomes, Error> {
+    let (numbers, records): (Vec<usize>, Vec<Record>) = slice.into_iter().unzip();
     let outcomes = hub.write(move |tx, cx| apply(tx, cx, tenant, &records)).await?;
+    Ok(numbers.into_iter().zip(outcomes).collect())
+}
+
+async fn finish(
+    writing: Option<JoinHandle<Result<Outcomes, Error>>>,
+    faults: &mut Faults,
+) -> Result<usize> {
+    let Some(writing) = writing else { return Ok(0) };
     let mut imported = 0;
-    for (number, outcome) in numbers.into_iter().zip(outcomes) {
+    for (number, outcome) in writing.await?? {
         match outcome {
             Ok(()) => imported += 1,
             Err(Bad { field, reason }) => faults.note(number, [(field.to_owned(), reason)]),

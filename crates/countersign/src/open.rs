@@ -18,6 +18,10 @@ const LOCK_FILE: &str = "countersign.lock";
 
 /// The hub over the folder that the settings name.
 pub(crate) async fn hub(config: &Config) -> Result<Arc<Hub>> {
+    hub_with_cache(config, None).await
+}
+
+async fn hub_with_cache(config: &Config, writer_cache_kib: Option<i64>) -> Result<Arc<Hub>> {
     let folder = &config.data.dir;
     create(folder)?;
     let file = folder.join(DATA_FILE);
@@ -28,6 +32,7 @@ pub(crate) async fn hub(config: &Config) -> Result<Arc<Hub>> {
         options.readers = config.store.readers;
     }
     options.wal_limit = config.store.wal_limit_mb << 20;
+    options.writer_cache_kib = writer_cache_kib.unwrap_or(options.writer_cache_kib);
     let store = Store::open(&options, clock.now())
         .with_context(|| format!("cannot open the data in {}", folder.display()))?;
     let settings = Settings { create_people: config.people.auto_create };
@@ -39,6 +44,21 @@ pub(crate) async fn hub(config: &Config) -> Result<Arc<Hub>> {
 
 /// Like `hub`, for commands: a folder without data is a mistake in the path.
 pub(crate) async fn existing(config: &Config) -> Result<Arc<Hub>> {
+    check_data(config)?;
+    hub(config).await
+}
+
+/// For an import: a page cache that holds what it writes to, in MiB (own figure).
+const IMPORT_CACHE_MIB: i64 = 128;
+
+/// Like `existing`, for a command that writes everywhere.
+pub(crate) async fn for_import(config: &Config) -> Result<Arc<Hub>> {
+    check_data(config)?;
+    hub_with_cache(config, Some(IMPORT_CACHE_MIB << 10)).await
+}
+
+/// Refuses a folder without data: most likely a mistake in the path.
+pub(crate) fn check_data(config: &Config) -> Result<()> {
     let file = config.data.dir.join(DATA_FILE);
     if !file.is_file() {
         bail!(
@@ -47,7 +67,7 @@ pub(crate) async fn existing(config: &Config) -> Result<Arc<Hub>> {
             config.data.dir.display()
         );
     }
-    hub(config).await
+    Ok(())
 }
 
 /// Makes the folder for its owner alone: the data names people.

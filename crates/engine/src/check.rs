@@ -55,7 +55,10 @@ fn compare(asked: &Stamps, stored: Option<rows::Stamps>) -> Option<Stamps> {
 
 #[cfg(test)]
 mod tests {
+    use store::{Options, Store};
+
     use super::*;
+    use crate::page::tests::caller;
 
     fn stamps(update_time: i64, tasks: &[(&str, i64)]) -> Stamps {
         Stamps {
@@ -65,26 +68,35 @@ mod tests {
         }
     }
 
-    fn check(asked: &Stamps) -> Option<Stamps> {
+    fn against_known(asked: &Stamps) -> Option<Stamps> {
         let stored = vec![("a".to_owned(), Millis(10)), ("b".to_owned(), Millis(20))];
         compare(asked, Some((Millis(5), stored)))
     }
 
     #[test]
     fn equal_stamps_are_not_listed_also_when_tasks_are_left_out() {
-        assert_eq!(check(&stamps(5, &[("a", 10), ("b", 20)])), None);
-        assert_eq!(check(&stamps(5, &[])), None);
+        assert_eq!(against_known(&stamps(5, &[("a", 10), ("b", 20)])), None);
+        assert_eq!(against_known(&stamps(5, &[])), None);
     }
 
     #[test]
     fn everything_that_differs_is_listed_with_what_is_stored() {
         assert_eq!(compare(&stamps(5, &[("a", 1)]), None), Some(stamps(0, &[])));
-        assert_eq!(check(&stamps(6, &[("a", 10)])), Some(stamps(5, &[])));
+        assert_eq!(against_known(&stamps(6, &[("a", 10)])), Some(stamps(5, &[])));
         assert_eq!(
-            check(&stamps(5, &[("a", 11), ("b", 20), ("c", 1)])),
+            against_known(&stamps(5, &[("a", 11), ("b", 20), ("c", 1)])),
             Some(stamps(5, &[("a", 10), ("c", 0)]))
         );
         // A stamp of 0 is not the same as an unknown task.
-        assert_eq!(check(&stamps(5, &[("c", 0)])), Some(stamps(5, &[("c", 0)])));
+        assert_eq!(against_known(&stamps(5, &[("c", 0)])), Some(stamps(5, &[("c", 0)])));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_stored_is_listed_without_stamps() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::new(folder.path().join("data.db")), Millis(0)).unwrap();
+        let asked = [stamps(5, &[("a", 1)]), stamps(0, &[])];
+        let answer = store.read(move |tx| check(tx, &caller(1, 2), &asked)).await.unwrap();
+        assert_eq!(answer, [stamps(0, &[]), stamps(0, &[])]);
     }
 }

@@ -1,9 +1,10 @@
 //! Importing records of another system: people, definitions, third-party instances, flows and their
 //! instances.
 //!
-//! Ids come from the file, so the same record twice changes nothing and an import that was stopped
-//! is simply run again.
+//! Ids come from the file, so the same record twice ends in the same state, and an import that was
+//! stopped is simply run again.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::definition::DefinitionRequest;
@@ -12,7 +13,7 @@ use domain::flow::{
 };
 use domain::person::AliasKind;
 use domain::sync::Payload;
-use domain::{InstanceId, Millis, PersonId, TaskId, TenantId};
+use domain::{FlowId, InstanceId, Millis, PersonId, TaskId, TenantId};
 use store::Tx;
 
 use crate::people::{ImportedPerson, import as import_person};
@@ -96,8 +97,17 @@ pub fn apply(
     records: &[Record],
 ) -> Result<Vec<Result<(), Bad>>> {
     let mut outcomes = Vec::with_capacity(records.len());
+    let mut known = Known::default();
     for record in records {
-        let outcome = tx.attempt(|tx| one(tx, cx, tenant, record))?;
+        let outcome = match record {
+            // These refuse before they write anything, so they need not be undone.
+            Record::Person(_) | Record::Flow(..) | Record::FlowInstance(_) => {
+                one(tx, cx, tenant, record, &mut known)
+            }
+            Record::Definition(..) | Record::External(..) => {
+                tx.attempt(|tx| one(tx, cx, tenant, record, &mut known))?
+            }
+        };
         outcomes.push(match outcome {
             Ok(()) => Ok(()),
             Err(Stop::Bad(bad)) => Err(bad),
@@ -125,9 +135,23 @@ fn bad(field: &'static str, reason: String) -> Stop {
     Stop::Bad(Bad { field, reason })
 }
 
-fn one(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, record: &Record) -> Result<(), Stop> {
+/// What earlier records of the same transaction named, so that it is looked up once.
+#[derive(Default)]
+struct Known {
+    people: HashMap<String, PersonId>,
+    flows: HashMap<String, (FlowId, Vec<LangText>)>,
+}
+
+fn one(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    record: &Record,
+    known: &mut Known,
+) -> Result<(), Stop> {
     match record {
         Record::Person(person) => {
+            known.people.clear();
             import_person(tx, cx, tenant, person)?.map_err(Error::from)?;
         }
         Record::Definition(app, request) => {
@@ -135,6 +159,7 @@ fn one(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, record: &Record) -> Resu
             definitions::put(tx, cx, &caller, request)?;
         }
         Record::External(app, code, payload) => {
+            known.people.clear();
             let caller = caller(tx, tenant, app)?;
             let own =
                 store::definition::definition_by_custom_code(tx, tenant, caller.app.id, code)?;
@@ -142,10 +167,11 @@ fn one(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, record: &Record) -> Resu
             sync::sync_instance(tx, cx, &caller, &real, payload)?;
         }
         Record::Flow(api_id, details) => {
+            known.flows.clear();
             flows::define(tx, cx, tenant, api_id, details)?;
         }
         Record::FlowInstance(instance) => {
-            let instance = resolve(tx, tenant, instance)?;
+            let instance = resolve(tx, tenant, instance, known)?;
             flows::put(tx, cx, tenant, &instance)?;
         }
     }
@@ -161,24 +187,52 @@ fn caller(tx: &mut Tx<'_>, tenant: TenantId, app: &str) -> Result<Caller, Stop> 
 fn person(
     tx: &mut Tx<'_>,
     tenant: TenantId,
+    known: &mut Known,
     field: &'static str,
     kunlun: &str,
 ) -> Result<PersonId, Stop> {
-    store::person::person_by_alias(tx, tenant, AliasKind::Kunlun, kunlun)?
-        .ok_or_else(|| bad(field, format!("nobody has the kunlun_user_id `{kunlun}`")))
+    if let Some(id) = known.people.get(kunlun) {
+        return Ok(*id);
+    }
+    let id = store::person::person_by_alias(tx, tenant, AliasKind::Kunlun, kunlun)?
+        .ok_or_else(|| bad(field, format!("nobody has the kunlun_user_id `{kunlun}`")))?;
+    known.people.insert(kunlun.to_owned(), id);
+    Ok(id)
 }
 
-fn resolve(tx: &mut Tx<'_>, tenant: TenantId, given: &FlowInstance) -> Result<Instance, Stop> {
-    let flow = store::flow::flow_by_api_id(tx, tenant, &given.api_id)?
-        .ok_or_else(|| bad("api_id", format!("there is no flow `{}`", given.api_id)))?;
-    let label = if given.label.is_empty() {
-        store::flow::flow_details(tx, tenant, flow)?.map(|flow| flow.label).unwrap_or_default()
-    } else {
-        given.label.clone()
-    };
+fn flow(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    known: &mut Known,
+    api_id: &str,
+) -> Result<(FlowId, Vec<LangText>), Stop> {
+    if let Some(flow) = known.flows.get(api_id) {
+        return Ok(flow.clone());
+    }
+    let id = store::flow::flow_by_api_id(tx, tenant, api_id)?
+        .ok_or_else(|| bad("api_id", format!("there is no flow `{api_id}`")))?;
+    let details = store::flow::flow_details(tx, tenant, id)?;
+    let label = details.map(|details| details.label).unwrap_or_default();
+    known.flows.insert(api_id.to_owned(), (id, label.clone()));
+    Ok((id, label))
+}
+
+fn resolve(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    given: &FlowInstance,
+    known: &mut Known,
+) -> Result<Instance, Stop> {
+    let (flow, own_label) = flow(tx, tenant, known, &given.api_id)?;
+    let label = if given.label.is_empty() { own_label } else { given.label.clone() };
     let id = InstanceId(given.id);
     let mut tasks = Vec::with_capacity(given.tasks.len());
+    let mut ids = HashSet::new();
     for task in &given.tasks {
+        if !ids.insert(task.id) {
+            let reason = format!("the task {} is given more than once", task.id);
+            return Err(bad("tasks[*].id", reason));
+        }
         let owner = store::flow::instance_of_task(tx, tenant, TaskId(task.id))?;
         if owner.is_some_and(|owner| owner != id) {
             let reason = format!("the task {} belongs to another instance", task.id);
@@ -186,12 +240,12 @@ fn resolve(tx: &mut Tx<'_>, tenant: TenantId, given: &FlowInstance) -> Result<In
         }
         let mut parts = Vec::with_capacity(task.parts.len());
         for (kunlun, status, end_time) in &task.parts {
-            let person = person(tx, tenant, "tasks[*].assignees[*].kunlun_user_id", kunlun)?;
+            let person = person(tx, tenant, known, "tasks[*].assignees[*].kunlun_user_id", kunlun)?;
             parts.push(Part { person, status: *status, end_time: *end_time });
         }
         let mut ccs = Vec::with_capacity(task.ccs.len());
         for kunlun in &task.ccs {
-            ccs.push(person(tx, tenant, "tasks[*].cc[*]", kunlun)?);
+            ccs.push(person(tx, tenant, known, "tasks[*].cc[*]", kunlun)?);
         }
         ccs.sort_unstable();
         ccs.dedup();
@@ -210,7 +264,7 @@ fn resolve(tx: &mut Tx<'_>, tenant: TenantId, given: &FlowInstance) -> Result<In
     Ok(Instance {
         id,
         flow,
-        initiator: person(tx, tenant, "initiator", &given.initiator)?,
+        initiator: person(tx, tenant, known, "initiator", &given.initiator)?,
         status: given.status,
         start_time: given.start_time,
         end_time: given.end_time,

@@ -114,3 +114,176 @@ fn parse(plain: &[u8]) -> Option<(Query, InstanceId)> {
     };
     Some((query, InstanceId(i64::from_be_bytes(*position))))
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use domain::filter::FilterParts;
+    use domain::{AppId, Ids, Millis, TenantId, limits};
+    use proptest::prelude::*;
+    use store::access::App;
+
+    use super::*;
+    use crate::Settings;
+    use crate::card::Renderers;
+    use crate::keys::Keyring;
+
+    fn context(key: u8) -> Context {
+        Context {
+            now: Millis(0),
+            ids: Arc::new(Ids::new([key; 32])),
+            keys: Arc::new(Keyring::new([key; 32], &[])),
+            render: Renderers {
+                format: 0,
+                head: |_| Vec::new(),
+                task: |_| Vec::new(),
+                flow: |_| Vec::new(),
+            },
+            settings: Settings::default(),
+        }
+    }
+
+    pub(crate) fn caller(tenant: i64, app: i64) -> Caller {
+        let app = App {
+            id: AppId(app),
+            key: "cli_a".to_owned(),
+            tenant: TenantId(tenant),
+            name: "oa".to_owned(),
+            secret_mac: Vec::new(),
+            epoch: 0,
+            scopes: Vec::new(),
+            disabled: false,
+            created_at: Millis(0),
+        };
+        Caller { tenant: TenantId(tenant), app: Arc::new(app) }
+    }
+
+    fn query(lists: [Option<Vec<i64>>; 3], status: Option<TaskStatus>) -> Query {
+        let [instances, definitions, people] = lists;
+        Query {
+            hash: [9; HASH_BYTES],
+            instances: instances.map(|l| l.into_iter().map(InstanceId).collect()),
+            definitions: definitions.map(|l| l.into_iter().map(DefinitionId).collect()),
+            people: people.map(|l| l.into_iter().map(PersonId).collect()),
+            status,
+        }
+    }
+
+    fn statuses() -> impl Iterator<Item = Option<TaskStatus>> {
+        TaskStatus::ALL.iter().copied().map(Some).chain([None])
+    }
+
+    /// What a token seals.
+    fn plain(cx: &Context, caller: &Caller, token: &str) -> Vec<u8> {
+        let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).unwrap();
+        cx.keys.open(Use::Page, &sealed, bound_to(caller).as_bytes()).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn a_token_opens_to_what_was_sealed(
+            hash in any::<[u8; HASH_BYTES]>(),
+            lists in any::<[Option<Vec<i64>>; 3]>(),
+            status in prop::sample::select(statuses().collect::<Vec<_>>()),
+            position in any::<i64>(),
+        ) {
+            let (cx, caller) = (context(1), caller(1, 2));
+            let query = Query { hash, ..query(lists, status) };
+            let token = seal(&cx, &caller, &query, InstanceId(position));
+            prop_assert_eq!(open(&cx, &caller, &token), Ok((query, InstanceId(position))));
+        }
+    }
+
+    #[test]
+    fn every_shape_of_a_query_comes_back() {
+        let (cx, caller) = (context(1), caller(1, 2));
+        let shapes = [None, Some(vec![]), Some(vec![7]), Some(vec![-1, i64::MIN, i64::MAX])];
+        for (a, b) in shapes.iter().flat_map(|a| shapes.iter().map(move |b| (a, b))) {
+            for (c, status) in shapes.iter().flat_map(|c| statuses().map(move |s| (c, s))) {
+                let query = query([a.clone(), b.clone(), c.clone()], status);
+                let token = seal(&cx, &caller, &query, InstanceId(3));
+                assert_eq!(open(&cx, &caller, &token), Ok((query, InstanceId(3))));
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_else_opens_a_token() {
+        let (cx, own) = (context(1), caller(1, 2));
+        let token = seal(&cx, &own, &query([None, None, None], None), InstanceId(3));
+        for other in [caller(2, 2), caller(1, 3), caller(2, 1), caller(12, 0)] {
+            assert_eq!(open(&cx, &other, &token), Err(PageFault::Forged));
+        }
+        assert_eq!(open(&context(2), &own, &token), Err(PageFault::Forged));
+        // Sealed by the same key, but not as a page token.
+        let text = plain(&cx, &own, &token);
+        let sealed = cx.keys.seal(Use::Callback, &cx.ids, &text, bound_to(&own).as_bytes());
+        let token = BASE64URL_NOPAD.encode(&sealed);
+        assert_eq!(open(&cx, &own, &token), Err(PageFault::Forged));
+    }
+
+    #[test]
+    fn a_token_that_was_cut_or_changed_does_not_open() {
+        let (cx, caller) = (context(1), caller(1, 2));
+        let query = query([Some(vec![1, 2]), None, Some(vec![])], Some(TaskStatus::Pending));
+        let token = seal(&cx, &caller, &query, InstanceId(3));
+        for at in 0..token.len() {
+            assert_eq!(open(&cx, &caller, &token[..at]), Err(PageFault::Forged));
+            for other in ["A", "_", "=", "甲"] {
+                let changed = [&token[..at], other, &token[at + 1..]].concat();
+                let opened = open(&cx, &caller, &changed);
+                assert_eq!(opened.is_ok(), changed == token, "at {at}");
+            }
+        }
+        assert_eq!(open(&cx, &caller, &format!("{token}A")), Err(PageFault::Forged));
+    }
+
+    #[test]
+    fn what_was_sealed_by_another_version_or_is_too_short_is_not_read() {
+        let (cx, caller) = (context(1), caller(1, 2));
+        let query = query([Some(vec![1, 2]), Some(vec![3]), None], Some(TaskStatus::Done));
+        let plain = plain(&cx, &caller, &seal(&cx, &caller, &query, InstanceId(3)));
+        assert_eq!(parse(&plain), Some((query, InstanceId(3))));
+        for version in (0..=u8::MAX).filter(|version| *version != VERSION) {
+            assert_eq!(parse(&[&[version], &plain[1..]].concat()), None);
+        }
+        for cut in 0..plain.len() {
+            assert_eq!(parse(&plain[..cut]), None, "cut to {cut}");
+        }
+    }
+
+    #[test]
+    fn the_largest_query_makes_a_token_of_less_than_1600_characters() {
+        let (cx, caller) = (context(1), caller(i64::MAX, i64::MAX));
+        let ids = |count: usize| Some(vec![i64::MAX; count]);
+        let lists =
+            [ids(limits::FILTER_INSTANCES), ids(limits::FILTER_CODES), ids(limits::FILTER_USERS)];
+        let query = query(lists, Some(TaskStatus::Done));
+        let token = seal(&cx, &caller, &query, InstanceId(i64::MAX));
+        assert!(token.len() < 1_600, "{}", token.len());
+        assert_eq!(open(&cx, &caller, &token), Ok((query, InstanceId(i64::MAX))));
+    }
+
+    #[test]
+    fn a_list_beyond_every_limit_is_cut_and_never_read_as_everybody() {
+        let (cx, caller) = (context(1), caller(1, 2));
+        let token =
+            seal(&cx, &caller, &query([None, None, Some(vec![1; 256])], None), InstanceId(3));
+        let (opened, _) = open(&cx, &caller, &token).unwrap();
+        assert_eq!(opened.people.map(|people| people.len()), Some(254));
+    }
+
+    #[test]
+    fn filters_have_the_same_hash_only_if_they_ask_for_the_same() {
+        let of = |ids: &[&str]| {
+            let instances = ids.iter().map(|id| (*id).to_owned()).collect();
+            hash(&TaskFilter::new(FilterParts { instances, ..Default::default() }).unwrap())
+        };
+        assert_eq!(of(&["a", "b"]), of(&["b", "a", "a"]));
+        assert_ne!(of(&["a", "b"]), of(&["a"]));
+        assert_ne!(of(&["a"]), of(&["b"]));
+    }
+}

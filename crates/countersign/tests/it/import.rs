@@ -72,9 +72,12 @@ fn records(app: &str, instances: usize) -> Vec<Value> {
     records
 }
 
+fn lines(records: &[Value]) -> String {
+    records.iter().flat_map(|record| [record.to_string(), "\n".to_owned()]).collect()
+}
+
 fn write(file: &Path, records: &[Value]) {
-    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
-    fs::write(file, lines).unwrap();
+    fs::write(file, lines(records)).unwrap();
 }
 
 /// Everything that everybody sees, and the doctor's view of all rows.
@@ -115,8 +118,7 @@ async fn an_import_that_was_killed_is_run_again_and_twice_is_once() {
     stopped.args(["--json", "import"]).arg(&pipe).args(["--tenant", "acme", "--data"]).arg(&data);
     let mut child = stopped.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut feed = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
-    let lines: String = records.iter().take(1_200).map(|r| format!("{r}\n")).collect();
-    feed.write_all(lines.as_bytes()).unwrap();
+    feed.write_all(lines(&records[..1_200]).as_bytes()).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     drop(feed);
@@ -177,6 +179,10 @@ async fn a_bad_line_names_its_number_and_field_and_nothing_of_it_is_kept() {
             "tasks[*].assignees[*].kunlun_user_id: nobody has",
         ),
         (flow_instance(&|r| r["tasks"][0]["id"] = 11.into()), "tasks[*].id: the task 11 belongs"),
+        (
+            flow_instance(&|r| r["tasks"] = json!([r["tasks"][0], r["tasks"][0]])),
+            "tasks[*].id: the task 901 is given more than once",
+        ),
         (flow_instance(&|r| r["tasks"] = 5.into()), "tasks: must be an array"),
         (flow_instance(&|r| r["id"] = 0.into()), "id: must be a whole number from 1"),
         (contradiction, "record: user id `u2` and open id `ou` belong to different people"),

@@ -158,7 +158,7 @@ impl Oracle {
 /// One history with people and flows of its own on a shared server.
 struct Run<'h> {
     app: App<'h>,
-    run: usize,
+    number: usize,
     people: Vec<PersonId>,
     flows: Vec<FlowId>,
     oracle: Oracle,
@@ -189,7 +189,7 @@ impl<'h> Run<'h> {
         });
         let (people, flows) = found.await.unwrap();
         let app = hub.app("cli_oa").await;
-        Self { app, run, people, flows, oracle: Oracle::default() }
+        Self { app, number: run, people, flows, oracle: Oracle::default() }
     }
 
     async fn write<F>(&self, use_case: F)
@@ -269,7 +269,7 @@ impl<'h> Run<'h> {
         tasks: &[(i64, Vec<usize>, Vec<usize>)],
     ) {
         let number = self.oracle.instances.len();
-        let id = i64::try_from((self.run + 1) * 1_000_000 + number * 10).unwrap();
+        let id = i64::try_from((self.number + 1) * 1_000_000 + number * 10).unwrap();
         let mut ids = Vec::new();
         let mut all = Vec::new();
         for (start, parts, ccs) in tasks {
@@ -326,7 +326,7 @@ impl<'h> Run<'h> {
         let at = n % self.oracle.instances.len();
         let Some(gone) = self.oracle.instances[at].pop() else { return };
         self.oracle.tasks.retain(|task| task.id != gone);
-        let id = i64::try_from((self.run + 1) * 1_000_000 + at * 10).unwrap();
+        let id = i64::try_from((self.number + 1) * 1_000_000 + at * 10).unwrap();
         self.write(move |tx, cx, tenant| {
             let stored = store::flow::instance_load(tx, tenant, InstanceId(id))?;
             let mut instance = stored.unwrap();
@@ -339,7 +339,7 @@ impl<'h> Run<'h> {
     /// The count and the task ids of a page.
     async fn query(&self, ask: &Ask) -> (usize, Vec<i64>) {
         let mut body = json!({
-            "kunlun_user_id": format!("{}00{}", self.run, ask.person),
+            "kunlun_user_id": format!("{}00{}", self.number, ask.person),
             "limit": ask.limit.to_string(),
             "offset": ask.offset,
         });
@@ -349,7 +349,7 @@ impl<'h> Run<'h> {
         }
         if let Some(flows) = &ask.flows {
             // One more than there are: nobody knows it, and it matches nothing.
-            body["api_ids"] = flows.iter().map(|f| format!("r{}-f{f}", self.run)).collect();
+            body["api_ids"] = flows.iter().map(|f| format!("r{}-f{f}", self.number)).collect();
         }
         for (name, value) in [("start_time", ask.from), ("end_time", ask.to)] {
             if let Some(value) = value {
