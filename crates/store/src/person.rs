@@ -131,6 +131,15 @@ pub fn alias_insert(
     Ok(())
 }
 
+/// Takes an alias away from whoever has it.
+pub fn alias_delete(tx: &mut Tx<'_>, tenant: TenantId, kind: AliasKind, value: &str) -> Result<()> {
+    tx.execute(
+        "DELETE FROM person_alias WHERE tenant_id = $1 AND kind = $2 AND value = $3",
+        &[tenant.into(), kind.code().into(), value.into()],
+    )?;
+    Ok(())
+}
+
 /// Gives every alias of `from` that `into` lacks to `into`; the same alias on both is one row and
 /// cannot happen. Records that they are one, so that the rows can follow.
 pub fn person_join(

@@ -519,3 +519,79 @@ async fn count_and_tasks_agree_while_others_write_and_later_tasks_shift_no_page(
     writer.await.unwrap();
     assert_eq!(hub.hub.doctor(false).await.unwrap().faults, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn two_who_turn_out_to_be_one_see_one_list_before_and_after_their_rows_follow() {
+    let hub = TestHub::with(Setup { node_size: (2, 2), ..Setup::default() }).await;
+    let mut run = Run::start(&hub, 0).await;
+    // The last two people are one: with tasks of their own, and some that both have to do with.
+    let (a, b) = (2, 3);
+    for n in 0..40 {
+        let starter = if n % 4 == 0 { b } else { n % 2 };
+        let task = (
+            i64::try_from(n % 7).unwrap(),
+            vec![a + n % 2, n % 3],
+            vec![if n % 5 == 0 { b } else { 0 }],
+        );
+        run.begin(n % FLOWS, starter, &[task]).await;
+    }
+    for n in 0..10 {
+        run.step(&Event::Add(n, b)).await;
+        run.step(&Event::Decide(n, a)).await;
+    }
+    let one = |oracle: &mut Oracle| {
+        for task in &mut oracle.tasks {
+            let rename = |person: &mut usize| *person = if *person == b { a } else { *person };
+            rename(&mut task.initiator);
+            task.parts.iter_mut().for_each(|(person, _)| rename(person));
+            task.ccs = task.ccs.iter().map(|p| if *p == b { a } else { *p }).collect();
+        }
+    };
+    // Only by different kinds of alias can two be one: the second is known by a user id from now on.
+    let (second, hub) = (run.people[b], &hub.hub);
+    hub.write(move |tx, _| {
+        let tenant = tenant(tx)?;
+        store::person::alias_insert(tx, tenant, AliasKind::UserId, "second", second)?;
+        Ok(store::person::alias_delete(tx, tenant, AliasKind::Kunlun, "0003")?)
+    })
+    .await
+    .unwrap();
+    let both =
+        vec![(AliasKind::Kunlun, "0002".to_owned()), (AliasKind::UserId, "second".to_owned())];
+    let person = ImportedPerson { aliases: both, ..ImportedPerson::default() };
+    hub.write(move |tx, cx| {
+        let tenant = tenant(tx)?;
+        Ok(import(tx, cx, tenant, &person)??)
+    })
+    .await
+    .unwrap();
+    one(&mut run.oracle);
+    let asks: Vec<Ask> = KINDS
+        .iter()
+        .flat_map(|kind| SOURCES.iter().map(|source| (*kind, *source)))
+        .flat_map(|(kind, source)| {
+            let all = Ask {
+                person: a,
+                kind,
+                source,
+                flows: None,
+                from: None,
+                to: None,
+                limit: 50,
+                offset: 0,
+            };
+            let some =
+                Ask { flows: Some(vec![0, 2]), from: Some(2), limit: 3, offset: 2, ..all.clone() };
+            [all, some]
+        })
+        .collect();
+    for ask in &asks {
+        run.check(ask).await;
+    }
+    assert!(hub.finish_joins().await.unwrap() > 0);
+    for ask in &asks {
+        run.check(ask).await;
+    }
+    let report = hub.doctor(false).await.unwrap();
+    assert_eq!((report.open_joins, report.faults), (0, Vec::<String>::new()));
+}

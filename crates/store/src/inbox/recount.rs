@@ -117,3 +117,52 @@ pub fn row_count(tx: &mut Tx<'_>, tenant: TenantId, family: Family) -> Result<i6
     )?;
     Ok(count.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{InstanceId, Millis};
+
+    use super::super::row_insert;
+    use super::*;
+    use crate::{Error, Options, Store};
+
+    #[tokio::test]
+    async fn counts_that_drifted_are_found_and_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::new(folder.path().join("data.db"));
+        options.node_size = (4, 2);
+        let store = Store::open(&options, Millis(0)).unwrap();
+        let tenant = TenantId(1);
+        let list = List {
+            family: Family::Flow,
+            person: PersonId(1),
+            relation: Relation::Cc,
+            state: State::Pending,
+        };
+        let fill = move |tx: &mut Tx<'_>| {
+            for n in 0..100 {
+                let key = Key { start: n % 9, task: n };
+                let entry = Entry { key, flow: n % 3, instance: InstanceId(n) };
+                row_insert(tx, tenant, list, &entry)?;
+            }
+            Ok::<_, Error>(())
+        };
+        store.write(fill).await.unwrap();
+        let look = move |tx: &mut Tx<'_>| recount(tx, tenant, list);
+        assert_eq!(store.read(look).await.unwrap(), Vec::<String>::new());
+        for spoil in [
+            "UPDATE inbox_node SET n = n + 1 WHERE level = 1",
+            "UPDATE inbox_node SET kids = kids + 1 WHERE level = 2",
+            "UPDATE inbox_node SET flows = x'' WHERE level = 2",
+            "DELETE FROM inbox_node WHERE level = 1 AND low_start < 0",
+            "UPDATE inbox_list SET levels = 0, n = 7",
+            "DELETE FROM inbox_list",
+        ] {
+            store.write(move |tx| tx.execute(spoil, &[])).await.unwrap();
+            assert_ne!(store.read(look).await.unwrap(), Vec::<String>::new(), "{spoil}");
+            store.write(move |tx| repair(tx, tenant, list)).await.unwrap();
+            assert_eq!(store.read(look).await.unwrap(), Vec::<String>::new(), "{spoil}");
+        }
+        assert_eq!(store.read(move |tx| lists_after(tx, tenant, None, 9)).await.unwrap(), [list]);
+    }
+}
