@@ -30,11 +30,14 @@ pub fn define(
 /// Makes the stored instance equal to `instance`. Says whether anything differed.
 pub fn put(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, instance: &Instance) -> Result<bool> {
     let before = table::instance_load(tx, tenant, instance.id)?;
-    let action = if before.is_some() { "replace" } else { "start" };
     let changed = save(tx, cx, tenant, before.as_ref(), instance)?;
-    if changed {
-        let by = Some(instance.initiator);
-        table::history_append(tx, tenant, instance.id, cx.now, action, by, "")?;
+    let (id, by) = (instance.id, instance.initiator);
+    match before {
+        None => table::history_begin(tx, tenant, id, cx.now, "start", by)?,
+        Some(_) if changed => {
+            table::history_append(tx, tenant, id, cx.now, "replace", Some(by), "")?;
+        }
+        Some(_) => {}
     }
     Ok(changed)
 }

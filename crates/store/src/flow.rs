@@ -331,6 +331,23 @@ pub fn cc_delete(
     Ok(())
 }
 
+/// Begins the history of a new instance: the first entry needs no look at those before it.
+pub fn history_begin(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    at: Millis,
+    action: &str,
+    person: PersonId,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO flow_history (tenant_id, instance_id, seq, at, action, person_id, details) \
+         VALUES ($1, $2, 1, $3, $4, $5, '')",
+        &[tenant.into(), instance.into(), at.into(), action.into(), person.into()],
+    )?;
+    Ok(())
+}
+
 /// Adds an entry to the history of an instance.
 pub fn history_append(
     tx: &mut Tx<'_>,
