@@ -94,12 +94,18 @@ pub fn user_tasks(
         1 => lists::ask(tx, tenant, &question)?,
         _ => lists::ask_slowly(tx, tenant, &question)?,
     };
+    Ok((found.count, show_all(tx, cx, tenant, found.rows)?))
+}
+
+/// The rows of a page as they are shown: each with its instance's card and who started it.
+pub fn show_all(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    rows: Vec<Entry>,
+) -> Result<Vec<UserTask>> {
     let mut known = HashMap::new();
-    let mut tasks = Vec::with_capacity(found.rows.len());
-    for entry in found.rows {
-        tasks.push(show(tx, cx, tenant, entry, &mut known)?);
-    }
-    Ok((found.count, tasks))
+    rows.into_iter().map(|entry| show(tx, cx, tenant, entry, &mut known)).collect()
 }
 
 fn flow_numbers(tx: &mut Tx<'_>, tenant: TenantId, api_ids: &[String]) -> Result<Vec<i64>> {

@@ -16,14 +16,16 @@ use super::BUSY_TIMEOUT;
 /// or, since a log that was moved is overwritten without growing, after this many batches.
 const NUDGE_BYTES: u64 = 4 << 20;
 const NUDGE_BATCHES: u32 = 64;
-/// Past the limit the writer tries at most once in this many batches, since a reader may hold the
-/// log for long.
-const LIMIT_BATCHES: u32 = 16;
+/// How long the writer waits, past the limit, for readers and for the thread. A reader may hold the
+/// log for long (a backup), so what fails is tried again only when the log grew by the limit again.
+const LIMIT_WAIT: Duration = Duration::from_millis(500);
 
 /// The writer's view of its log.
 pub(super) struct Wal {
     file: PathBuf,
     limit: u64,
+    /// The size from which the writer makes a checkpoint itself.
+    try_at: Cell<u64>,
     nudge: Sender<()>,
     nudged_at: Cell<u64>,
     batches: Cell<u32>,
@@ -33,19 +35,26 @@ impl Wal {
     pub(super) fn new(data: &Path, limit: u64, nudge: Sender<()>) -> Self {
         let mut file = data.as_os_str().to_owned();
         file.push("-wal");
-        Self { file: file.into(), limit, nudge, nudged_at: Cell::new(0), batches: Cell::new(0) }
+        Self {
+            file: file.into(),
+            limit,
+            try_at: Cell::new(limit),
+            nudge,
+            nudged_at: Cell::new(0),
+            batches: Cell::new(0),
+        }
     }
 
     /// Looks how long the log is, after the answers went out.
     pub(super) fn after_commit(&self, writer: &Connection) {
         let Ok(size) = std::fs::metadata(&self.file).map(|m| m.len()) else { return };
         self.batches.set(self.batches.get() + 1);
-        if size >= self.limit && self.batches.get() >= LIMIT_BATCHES {
+        if size >= self.try_at.get() {
             metrics::counter!("countersign_wal_limit_reached_total").increment(1);
-            // Never waits: an old reader (a backup) must not hold up every write.
-            let _ = writer.busy_timeout(Duration::ZERO);
-            checkpoint(writer, "TRUNCATE");
+            let _ = writer.busy_timeout(LIMIT_WAIT);
+            let done = checkpoint(writer, "TRUNCATE");
             let _ = writer.busy_timeout(BUSY_TIMEOUT);
+            self.try_at.set(if done { self.limit } else { size + self.limit });
             self.nudged_at.set(0);
             self.batches.set(0);
             return;
@@ -65,9 +74,14 @@ pub(super) fn run(conn: &Connection, nudged: &Receiver<()>) {
     }
 }
 
-fn checkpoint(conn: &Connection, mode: &str) {
-    let done = conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
-    if let Err(error) = done {
-        tracing::warn!(%error, "a checkpoint failed and will be tried again");
+/// Says whether the log was moved as far as the mode promises.
+fn checkpoint(conn: &Connection, mode: &str) -> bool {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    match conn.query_row(&sql, [], |row| row.get::<_, i64>(0)) {
+        Ok(busy) => busy == 0,
+        Err(error) => {
+            tracing::warn!(%error, "a checkpoint failed and will be tried again");
+            false
+        }
     }
 }
