@@ -105,6 +105,9 @@ pub enum Operate {
     Import {
         /// The file; see docs/import.md for its records
         file: PathBuf,
+        /// Records in one transaction: more are faster, fewer are lost by a stop
+        #[arg(long, default_value_t = 10_000, value_name = "N")]
+        slice: usize,
         /// The key of the tenant
         #[arg(long)]
         tenant: String,

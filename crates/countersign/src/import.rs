@@ -20,8 +20,6 @@ use crate::open;
 use crate::operate::find_tenant;
 use crate::output::Output;
 
-/// Records in one transaction.
-const SLICE: usize = 2_000;
 /// How many bad lines are told one by one.
 const TOLD: usize = 100;
 
@@ -29,6 +27,7 @@ pub(crate) async fn run(
     config: Config,
     file: &Path,
     tenant_key: String,
+    slice_len: usize,
     output: Output,
 ) -> Result<()> {
     // A server that runs keeps what it read; the lock says whether there is one.
@@ -41,7 +40,7 @@ pub(crate) async fn run(
     let bar = bar(input.metadata()?.len(), output);
     let mut faults = Faults::default();
     let mut imported = 0;
-    let mut slice: Vec<(usize, Record)> = Vec::with_capacity(SLICE);
+    let mut slice: Vec<(usize, Record)> = Vec::with_capacity(slice_len);
     // The slice that is being written while the next one is read.
     let mut writing = None;
     let mut reader = BufReader::new(input);
@@ -60,7 +59,7 @@ pub(crate) async fn run(
                 Err(bad) => faults.note(number, bad),
             }
         }
-        if slice.len() == SLICE || (read == 0 && !slice.is_empty()) {
+        if slice.len() >= slice_len || (read == 0 && !slice.is_empty()) {
             imported += finish(writing.take(), &mut faults).await?;
             let (hub, slice) = (Arc::clone(&hub), std::mem::take(&mut slice));
             writing = Some(tokio::spawn(async move { write(&hub, tenant, slice).await }));

@@ -27,8 +27,8 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
         Operate::People(PeopleCommand::Import { file, tenant, place }) => {
             import_people(&place, &file, tenant, output).await
         }
-        Operate::Import { file, tenant, place } => {
-            import::run(config(&place)?, &file, tenant, output).await
+        Operate::Import { file, slice, tenant, place } => {
+            import::run(config(&place)?, &file, tenant, slice, output).await
         }
         Operate::Backup { file, place } => backup(&place, &file, output).await,
         Operate::Doctor { repair, place } => doctor(&place, repair, output).await,

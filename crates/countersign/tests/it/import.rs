@@ -106,7 +106,6 @@ async fn an_import_that_was_killed_is_run_again_and_twice_is_once() {
     let folder = tempfile::tempdir().unwrap();
     let (data, file) = (folder.path().join("data"), folder.path().join("records.ndjson"));
     let app = found(&data);
-    // More than two slices.
     let records = records(&app.0, 1_300);
     write(&file, &records);
     let import = ["import", file.to_str().unwrap(), "--tenant", "acme"];
@@ -115,7 +114,11 @@ async fn an_import_that_was_killed_is_run_again_and_twice_is_once() {
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let mut stopped = countersign();
-    stopped.args(["--json", "import"]).arg(&pipe).args(["--tenant", "acme", "--data"]).arg(&data);
+    stopped
+        .args(["--json", "import", "--slice", "500"])
+        .arg(&pipe)
+        .args(["--tenant", "acme", "--data"])
+        .arg(&data);
     let mut child = stopped.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut feed = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     feed.write_all(lines(&records[..1_200]).as_bytes()).unwrap();
