@@ -7,30 +7,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::coded::coded;
 use crate::ids::{InstanceId, PersonId};
-
-macro_rules! coded {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant = $code,)+ }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The number that stores keep.
-            pub const fn code(self) -> i64 {
-                self as i64
-            }
-
-            /// The value behind a stored number.
-            pub fn from_code(code: i64) -> Option<Self> {
-                Self::ALL.iter().copied().find(|v| v.code() == code)
-            }
-        }
-    };
-}
 
 coded! {
     /// Who runs the flow behind a task.

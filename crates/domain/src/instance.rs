@@ -5,35 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::coded::coded;
 use crate::ids::{CcId, DefinitionId, InstanceId, PersonId, TaskId};
 use crate::inbox::{Entry, Key, Place, Relation, State};
 use crate::person::PersonRef;
 use crate::text::Resource;
 use crate::time::Millis;
-
-macro_rules! coded {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[derive(Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* $variant = $code,)+ }
-
-        impl $name {
-            /// Every value, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The number that stores keep.
-            pub const fn code(self) -> i64 {
-                self as i64
-            }
-
-            /// The value behind a stored number.
-            pub fn from_code(code: i64) -> Option<Self> {
-                Self::ALL.iter().copied().find(|v| v.code() == code)
-            }
-        }
-    };
-}
 
 coded! {
     /// How an instance stands.

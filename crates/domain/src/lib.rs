@@ -3,6 +3,7 @@
 //! Everything here is true on paper, without a computer: no async, no I/O, no SQL, and no name
 //! of a JSON member. Stored text uses this crate's own serde names, which no client ever sees.
 
+mod coded;
 pub mod definition;
 pub mod filter;
 pub mod flow;
