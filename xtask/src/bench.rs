@@ -45,11 +45,11 @@ pub(crate) fn import(tasks: usize) -> Result<()> {
     bulk.args(["bench", "-q", "-p", "store", "--bench", "bulk"]).current_dir(root());
     let bulk = bulk.env("DATA", data.join("countersign.db")).output()?;
     let text = String::from_utf8_lossy(&bulk.stdout).into_owned();
-    let line = text.lines().find(|line| line.starts_with("bulk:")).context("no bulk line")?;
-    let bare: f64 = line.split_whitespace().rev().nth(1).context("no seconds")?.parse()?;
     println!("import: {tasks} tasks in {seconds:.2} s, peak memory {memory} MiB");
-    println!("{line}");
-    println!("import rate / bulk rate of the same rows: {:.2}", bare / seconds);
+    for line in text.lines().filter(|line| line.contains("bulk:")) {
+        let bare: f64 = line.split_whitespace().rev().nth(1).context("no seconds")?.parse()?;
+        println!("{line}: import rate / rate of the same rows {:.2}", bare / seconds);
+    }
     println!("file: {} MiB", fs::metadata(data.join("countersign.db"))?.len() >> 20);
     Ok(())
 }

@@ -120,19 +120,39 @@ pub(super) fn encode(flows: &BTreeMap<i64, i64>) -> Vec<u8> {
     out
 }
 
+/// How many are of the flows in `wanted`, which is sorted as the bytes are.
+pub(super) fn count_of(mut bytes: &[u8], wanted: &[i64]) -> Result<i64> {
+    let mut wanted = wanted.iter().copied().peekable();
+    let mut count = 0;
+    while wanted.peek().is_some() {
+        if bytes.is_empty() {
+            break;
+        }
+        let flow = read_number(&mut bytes).ok_or_else(cut_short)?;
+        let n = read_number(&mut bytes).ok_or_else(cut_short)?;
+        while wanted.next_if(|next| *next < flow).is_some() {}
+        if wanted.next_if_eq(&flow).is_some() {
+            count += n;
+        }
+    }
+    Ok(count)
+}
+
+fn cut_short() -> Error {
+    Error::Corrupt {
+        table: "inbox_node",
+        column: "flows",
+        row: String::new(),
+        reason: "ends in the middle of a number".into(),
+    }
+}
+
 /// Each flow and its count.
 pub(super) fn decode(mut bytes: &[u8], mut each: impl FnMut(i64, i64)) -> Result<()> {
     while !bytes.is_empty() {
         match (read_number(&mut bytes), read_number(&mut bytes)) {
             (Some(flow), Some(n)) => each(flow, n),
-            _ => {
-                return Err(Error::Corrupt {
-                    table: "inbox_node",
-                    column: "flows",
-                    row: String::new(),
-                    reason: "ends in the middle of a number".into(),
-                });
-            }
+            _ => return Err(cut_short()),
         }
     }
     Ok(())
@@ -343,6 +363,10 @@ mod tests {
         })
         .unwrap();
         assert_eq!(read, flows);
+        for wanted in [&[][..], &[0], &[1, 2, 7, 300], &[5, 6], &[i64::MAX]] {
+            let sum: i64 = wanted.iter().filter_map(|flow| flows.get(flow)).sum();
+            assert_eq!(count_of(&encode(&flows), wanted).unwrap(), sum, "{wanted:?}");
+        }
         assert!(decode(&[0x80], |_, _| ()).is_err());
     }
 }

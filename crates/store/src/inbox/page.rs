@@ -1,13 +1,13 @@
 //! Answering a question about a merge of lists: how many, and the rows of one page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use domain::inbox::{Entry, Key, List, Relation, State};
 use domain::{InstanceId, TenantId};
 
 use super::counts::{At, list_get};
-use super::locate::{Merge, Segment, Source};
-use super::nodes::{decode, of_list};
+use super::locate::{Merge, Place, Segment, Source};
+use super::nodes::{count_of, of_list};
 use super::{MAX, MIN};
 use crate::{Result, Tx};
 
@@ -71,10 +71,10 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
         for (list, sign) in question.lists.iter().zip(&signs) {
             count += sign * total(tx, At { tenant, list: *list })?;
         }
-        let rows = first_rows(tx, tenant, question, (before(ceiling), floor), count)?;
+        let rows = first_rows(tx, tenant, question, count)?;
         return Ok(Found { count, rows });
     }
-    let source = Stored { tx, tenant, question, entries: BTreeMap::new() };
+    let source = Stored { tx, tenant, question };
     let mut merge = Merge::new(source, &signs)?;
     let above = merge.count_from(ceiling)?;
     let upto = if floor == MIN { merge.total() } else { merge.count_from(floor)? };
@@ -83,47 +83,32 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     if question.offset >= count || question.limit == 0 {
         return Ok(found);
     }
-    if near && question.flows.is_none() {
-        found.rows = first_rows(tx, tenant, question, (before(ceiling), floor), count)?;
-        return Ok(found);
-    }
-    let (start, skip) = if near {
-        (before(ceiling), usize::try_from(question.offset).unwrap_or_default())
+    let place = if near {
+        Place { from: ceiling, skip: usize::try_from(question.offset).unwrap_or_default() }
     } else {
         match merge.select(above + question.offset)? {
-            Some(key) => (key, 0),
+            Some(place) => place,
             None => return Ok(found),
         }
     };
-    let wanted = question.limit + skip;
-    let mut rows: BTreeSet<Entry> = BTreeSet::new();
-    for (index, list) in question.lists.iter().enumerate().filter(|(_, list)| is_real(list)) {
-        if question.flows.is_none() {
-            rows.extend(read_down(
-                merge.source().tx,
-                At { tenant, list: *list },
-                start,
-                floor,
-                wanted,
-            )?);
-        } else {
-            for key in merge.rows_down(index, start, floor, wanted)? {
-                rows.extend(merge.source().entries.get(&(index, key)).copied());
-            }
-        }
+    let wanted = question.limit + place.skip;
+    let mut rows = Vec::with_capacity(wanted);
+    for (index, _) in question.lists.iter().enumerate().filter(|(_, list)| is_real(list)) {
+        rows.extend(merge.rows_below(index, place.from, floor, wanted)?);
     }
-    found.rows = rows.into_iter().rev().skip(skip).take(question.limit).collect();
+    found.rows = page_of(rows, place.skip, question.limit);
     Ok(found)
 }
 
-/// The rows of a page that is near the start: the rows before it are read too.
-fn first_rows(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    question: &Question,
-    (start, floor): (Key, Key),
-    count: i64,
-) -> Result<Rows> {
+/// One page of the rows of several lists.
+fn page_of(mut rows: Rows, skip: usize, limit: usize) -> Rows {
+    rows.sort_unstable_by(|a, b| b.cmp(a));
+    rows.dedup();
+    rows.into_iter().skip(skip).take(limit).collect()
+}
+
+/// The rows of a first page of everything: those before it are read too.
+fn first_rows(tx: &mut Tx<'_>, tenant: TenantId, question: &Question, count: i64) -> Result<Rows> {
     if question.offset >= count || question.limit == 0 {
         return Ok(Vec::new());
     }
@@ -131,11 +116,9 @@ fn first_rows(
     let wanted = question.limit + skip;
     let mut rows = Vec::with_capacity(wanted);
     for list in question.lists.iter().filter(|list| is_real(list)) {
-        rows.extend(read_down(tx, At { tenant, list: *list }, start, floor, wanted)?);
+        rows.extend(read_between(tx, At { tenant, list: *list }, MIN, MAX, wanted)?);
     }
-    rows.sort_unstable_by(|a, b| b.cmp(a));
-    rows.dedup();
-    Ok(rows.into_iter().skip(skip).take(question.limit).collect())
+    Ok(page_of(rows, skip, question.limit))
 }
 
 /// How many rows a list has: its count, or the sum of its upper nodes.
@@ -153,33 +136,19 @@ fn total(tx: &mut Tx<'_>, at: At) -> Result<i64> {
     Ok(sum.flatten().unwrap_or_default())
 }
 
-/// The greatest key below `key`; keys have whole numbers.
-fn before(key: Key) -> Key {
-    match key.task.checked_sub(1) {
-        Some(task) => Key { task, ..key },
-        None => Key { start: key.start - 1, task: i64::MAX },
-    }
-}
-
 /// Lists in the database.
 struct Stored<'s, 't> {
     tx: &'s mut Tx<'t>,
     tenant: TenantId,
     question: &'s Question,
-    /// Rows that were read on the way, so that a page need not read them again.
-    entries: BTreeMap<(usize, Key), Entry>,
 }
 
-/// A list without nodes, as one segment.
-const SHORT: i64 = 1;
+/// How many rows are read at a time where most may be of other flows.
+const PIECE: usize = 32;
 
 impl Stored<'_, '_> {
     fn at(&self, list: usize) -> At {
         At { tenant: self.tenant, list: self.question.lists[list] }
-    }
-
-    fn wants(&self, flow: i64) -> bool {
-        self.question.flows.as_ref().is_none_or(|flows| flows.binary_search(&flow).is_ok())
     }
 
     /// Nodes of a level with `low <= node < high`, greatest first.
@@ -229,13 +198,8 @@ impl Stored<'_, '_> {
                 ),
                 &params,
                 |row| {
-                    let mut wanted = 0;
-                    decode(row.blob(2)?, |flow, n| {
-                        if flows.binary_search(&flow).is_ok() {
-                            wanted += n;
-                        }
-                    })?;
-                    each(Key { start: row.int(0)?, task: row.int(1)? }, wanted);
+                    let n = count_of(row.blob(2)?, flows)?;
+                    each(Key { start: row.int(0)?, task: row.int(1)? }, n);
                     Ok(())
                 },
             )?,
@@ -243,60 +207,21 @@ impl Stored<'_, '_> {
         Ok(segments)
     }
 
-    fn rows(&mut self, list: usize, low: Key, high: Key) -> Result<Vec<Segment>> {
-        let at = self.at(list);
-        let entries = read_between(self.tx, at, low, high)?;
-        let mut segments = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if !self.wants(entry.flow) {
-                continue;
-            }
-            let key = entry.key;
-            let high = Key { task: key.task.saturating_add(1), ..key };
-            segments.push(Segment { low: key, high, n: 1, level: 0 });
-            if self.question.flows.is_some() {
-                self.entries.insert((list, key), entry);
-            }
-        }
-        Ok(segments)
-    }
-}
-
-impl Source for Stored<'_, '_> {
-    fn top(&mut self, list: usize) -> Result<Vec<Segment>> {
-        match list_get(self.tx, self.at(list))? {
-            (0, 0) => Ok(Vec::new()),
-            // How many are of the wanted flows only the rows tell.
-            (0, _) if self.question.flows.is_some() => self.rows(list, MIN, MAX),
-            (0, n) => Ok(vec![Segment { low: MIN, high: MAX, n, level: SHORT }]),
-            (levels, _) => self.nodes(list, levels, MIN, MAX),
-        }
-    }
-
-    fn expand(&mut self, list: usize, segment: &Segment) -> Result<Vec<Segment>> {
-        if segment.level > 1 {
-            self.nodes(list, segment.level - 1, segment.low, segment.high)
-        } else {
-            self.rows(list, segment.low, segment.high)
-        }
-    }
-
-    fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64> {
-        let at = self.at(list);
-        let question = self.question;
-        let [tenant, family, person, relation, state] = at.params();
+    /// How many rows with `low <= key < high` match.
+    fn count_between(&mut self, list: usize, low: Key, high: Key) -> Result<i64> {
+        let [tenant, family, person, relation, state] = self.at(list).params();
         let params = [
             tenant,
             family,
             person,
             relation,
             state,
-            key.start.into(),
-            key.task.into(),
-            segment.high.start.into(),
-            segment.high.task.into(),
+            low.start.into(),
+            low.task.into(),
+            high.start.into(),
+            high.task.into(),
         ];
-        let Some(flows) = &question.flows else {
+        let Some(flows) = &self.question.flows else {
             let count = self.tx.query_one(
                 of_list!(
                     "count(*)",
@@ -323,35 +248,57 @@ impl Source for Stored<'_, '_> {
         )?;
         Ok(count)
     }
+}
 
-    fn row_at(&mut self, list: usize, segment: &Segment, skip: i64) -> Result<Option<Key>> {
-        if self.question.flows.is_some() {
-            let rows = self.rows(list, segment.low, segment.high)?;
-            let row = usize::try_from(skip).ok().and_then(|skip| rows.get(skip));
-            return Ok(row.map(|row| row.low));
+impl Source for Stored<'_, '_> {
+    fn top(&mut self, list: usize) -> Result<Vec<Segment>> {
+        match list_get(self.tx, self.at(list))? {
+            (0, 0) => Ok(Vec::new()),
+            // How many are of the wanted flows only the rows tell.
+            (0, _) if self.question.flows.is_some() => {
+                let n = self.count_between(list, MIN, MAX)?;
+                Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }])
+            }
+            (0, n) => Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }]),
+            (levels, _) => self.nodes(list, levels, MIN, MAX),
         }
-        let [tenant, family, person, relation, state] = self.at(list).params();
-        self.tx.query_one(
-            of_list!(
-                "start_time, task_id",
-                "inbox_row",
-                "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9) \
-                 ORDER BY start_time DESC, task_id DESC LIMIT 1 OFFSET $10"
-            ),
-            &[
-                tenant,
-                family,
-                person,
-                relation,
-                state,
-                segment.low.start.into(),
-                segment.low.task.into(),
-                segment.high.start.into(),
-                segment.high.task.into(),
-                skip.into(),
-            ],
-            |row| Ok(Key { start: row.int(0)?, task: row.int(1)? }),
-        )
+    }
+
+    fn expand(&mut self, list: usize, segment: &Segment) -> Result<Vec<Segment>> {
+        self.nodes(list, segment.level - 1, segment.low, segment.high)
+    }
+
+    fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64> {
+        // From the nearer end, as far as times tell.
+        let (low, high) = (segment.low, segment.high);
+        let to_high = high.start.saturating_sub(key.start);
+        if low == MIN || to_high <= key.start.saturating_sub(low.start) {
+            self.count_between(list, key, high)
+        } else {
+            Ok(segment.n - self.count_between(list, low, key)?)
+        }
+    }
+
+    fn rows(&mut self, list: usize, low: Key, high: Key, limit: usize) -> Result<Vec<Entry>> {
+        let at = self.at(list);
+        let Some(flows) = &self.question.flows else {
+            return read_between(self.tx, at, low, high, limit);
+        };
+        let wanted = |entry: &Entry| flows.binary_search(&entry.flow).is_ok();
+        let mut rows = Vec::new();
+        let mut upto = high;
+        while rows.len() < limit {
+            // Flows are spread: a piece at a time, not the whole node.
+            let piece = read_between(self.tx, at, low, upto, PIECE.max(limit))?;
+            let read = piece.len();
+            upto = piece.last().map_or(low, |entry| entry.key);
+            rows.extend(piece.into_iter().filter(wanted));
+            if read < PIECE.max(limit) {
+                break;
+            }
+        }
+        rows.truncate(limit);
+        Ok(rows)
     }
 }
 
@@ -363,15 +310,21 @@ fn entry(row: &crate::value::Row<'_>) -> Result<Entry> {
     })
 }
 
-/// Rows with `low <= key < high`, greatest first.
-pub(super) fn read_between(tx: &mut Tx<'_>, at: At, low: Key, high: Key) -> Result<Vec<Entry>> {
+/// The greatest rows with `low <= key < high`, at most `limit`.
+pub(super) fn read_between(
+    tx: &mut Tx<'_>,
+    at: At,
+    low: Key,
+    high: Key,
+    limit: usize,
+) -> Result<Vec<Entry>> {
     let [tenant, family, person, relation, state] = at.params();
     tx.query_all(
         of_list!(
             "start_time, task_id, flow_id, instance_id",
             "inbox_row",
             "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9) \
-             ORDER BY start_time DESC, task_id DESC"
+             ORDER BY start_time DESC, task_id DESC LIMIT $10"
         ),
         &[
             tenant,
@@ -383,33 +336,7 @@ pub(super) fn read_between(tx: &mut Tx<'_>, at: At, low: Key, high: Key) -> Resu
             low.task.into(),
             high.start.into(),
             high.task.into(),
-        ],
-        entry,
-    )
-}
-
-/// At most `limit` rows from `start` down to `floor`, both included.
-fn read_down(tx: &mut Tx<'_>, at: At, start: Key, floor: Key, limit: usize) -> Result<Vec<Entry>> {
-    let [tenant, family, person, relation, state] = at.params();
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    tx.query_all(
-        of_list!(
-            "start_time, task_id, flow_id, instance_id",
-            "inbox_row",
-            "(start_time, task_id) <= ($6, $7) AND (start_time, task_id) >= ($8, $9) \
-             ORDER BY start_time DESC, task_id DESC LIMIT $10"
-        ),
-        &[
-            tenant,
-            family,
-            person,
-            relation,
-            state,
-            start.start.into(),
-            start.task.into(),
-            floor.start.into(),
-            floor.task.into(),
-            limit.into(),
+            i64::try_from(limit).unwrap_or(i64::MAX).into(),
         ],
         entry,
     )
@@ -431,7 +358,7 @@ pub fn ask_slowly(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Res
         for state in [State::Pending, State::Archived] {
             for (family, person) in &people {
                 let list = List { family: *family, person: *person, relation, state };
-                for entry in read_between(tx, At { tenant, list }, floor, ceiling)? {
+                for entry in read_between(tx, At { tenant, list }, floor, ceiling, usize::MAX)? {
                     let settled = state == State::Archived && pending.contains(&entry.key);
                     if state == State::Pending {
                         pending.insert(entry.key);

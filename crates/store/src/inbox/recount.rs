@@ -104,7 +104,7 @@ pub fn repair(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<()> {
 /// Whether a row is on a list, just as it should be.
 pub fn row_exists(tx: &mut Tx<'_>, tenant: TenantId, list: List, entry: &Entry) -> Result<bool> {
     let next = Key { task: entry.key.task.saturating_add(1), ..entry.key };
-    let found = super::page::read_between(tx, At { tenant, list }, entry.key, next)?;
+    let found = super::page::read_between(tx, At { tenant, list }, entry.key, next, usize::MAX)?;
     Ok(found.first() == Some(entry))
 }
 
