@@ -3,8 +3,10 @@
 #![expect(clippy::print_stdout, reason = "a tool at a terminal")]
 
 mod bench;
+mod company;
 mod conformance;
 mod mutants;
+mod records;
 mod steps;
 
 use anyhow::Result;
@@ -41,12 +43,19 @@ enum Bench {
     Lists,
     /// An import, beside a bare bulk insert of the same rows
     Import,
+    /// Only the data folder that is measured
+    Data,
 }
 
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Bench { bench: Bench::Lists, tasks } => bench::lists(tasks),
         Task::Bench { bench: Bench::Import, tasks } => bench::import(tasks),
+        Task::Bench { bench: Bench::Data, tasks } => {
+            let made = company::company(&steps::target().join("release/countersign"), tasks)?;
+            println!("{made:?}");
+            Ok(())
+        }
         Task::Test { mutants: true } => mutants::run_all(),
         Task::Test { mutants: false } => test(),
     }

@@ -59,7 +59,7 @@ pub(crate) fn define(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId) -> Result<
 /// The `number`th instance. `people` is how many there are to choose from.
 pub(crate) fn instance(dice: &mut Dice, number: usize, people: usize) -> FlowInstance {
     let id = FIRST_ID + i64::try_from(number).unwrap_or_default() * 10;
-    let start = START.plus(i64::try_from(number).unwrap_or_default() * HOUR / 60);
+    let start = START.plus(i64::try_from(number).unwrap_or_default() * HOUR / 180);
     // The first instances show every status once.
     let status = match Status::ALL.get(number) {
         Some(status) => *status,

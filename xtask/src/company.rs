@@ -1,0 +1,75 @@
+//! Data folders to measure against: made once per size, kept under `target/bench`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::records;
+use crate::steps::{run, target};
+
+/// The tenant of every folder.
+const TENANT: &str = "bench";
+/// Raised when the records change, so that an older folder is made anew.
+const VERSION: u32 = 1;
+
+/// A data folder with `tasks` tasks of flows and as many of third-party approvals.
+#[derive(Debug)]
+pub(crate) struct Company {
+    pub(crate) data: PathBuf,
+    pub(crate) tasks: usize,
+    pub(crate) app_id: String,
+    pub(crate) app_secret: String,
+}
+
+/// The folder of a size, made by `binary` unless it is there. What was interrupted starts over.
+pub(crate) fn company(binary: &Path, tasks: usize) -> Result<Company> {
+    let folder = target().join("bench").join(format!("{tasks}-v{VERSION}"));
+    let (data, app) = (folder.join("data"), folder.join("app.json"));
+    if !app.is_file() {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        make(binary, tasks, &data, &app)?;
+    }
+    let app: Value = serde_json::from_slice(&fs::read(&app)?)?;
+    let text = |name: &str| app[name].as_str().map(str::to_owned).context("app.json is not whole");
+    Ok(Company { data, tasks, app_id: text("app_id")?, app_secret: text("app_secret")? })
+}
+
+fn make(binary: &Path, tasks: usize, data: &Path, app_file: &Path) -> Result<()> {
+    let command = |args: &[&str]| {
+        let mut command = Command::new(binary);
+        command.arg("--json").args(args).arg("--data").arg(data);
+        command
+    };
+    let quiet = |mut command: Command| -> Result<Vec<u8>> {
+        let output = command.output().context("cannot start countersign")?;
+        if !output.status.success() {
+            bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(output.stdout)
+    };
+    quiet(command(&["tenant", "create", TENANT]))?;
+    let app = quiet(command(&[
+        "app", "create", "--tenant", TENANT, "--name", "bench", "--scope", "all",
+    ]))?;
+    let id: Value = serde_json::from_slice(&app)?;
+    let id = id["app_id"].as_str().context("no app_id")?.to_owned();
+    let file = app_file.with_extension("ndjson");
+    for external in [false, true] {
+        if external {
+            records::externals(&file, tasks, &id)?;
+        } else {
+            records::flows(&file, tasks)?;
+        }
+        let mut import = Command::new(binary);
+        run(import.arg("import").arg(&file).args(["--tenant", TENANT, "--data"]).arg(data))?;
+    }
+    fs::remove_file(&file)?;
+    // Last: its being there says that the folder is whole.
+    Ok(fs::write(app_file, app)?)
+}
