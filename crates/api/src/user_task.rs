@@ -19,7 +19,7 @@ pub(crate) async fn query(call: Call) -> Result<Reply, Fault> {
     let asked = asked(&Object::new(&members, &faults));
     faults.finish(Code::FlowParam)?;
     let caller = call.caller();
-    let read = call.hub().read(move |tx, cx| inbox::user_tasks(tx, cx, &caller, &asked));
+    let read = call.hub().look(move |view| inbox::user_tasks(view, &caller, &asked));
     let (count, tasks) = read.await?;
     Ok(Reply::raw(render(count, &tasks)))
 }
@@ -54,7 +54,7 @@ fn asked(object: &Object<'_>) -> Asked {
 
 /// The answer, copied together from the bytes of cards.
 fn render(count: i64, tasks: &[UserTask]) -> Vec<u8> {
-    let size: usize = tasks.iter().map(|task| task.card.len() + 200).sum();
+    let size: usize = tasks.iter().map(|task| task.card.bytes.len() + 200).sum();
     let mut out = Vec::with_capacity(size + 100);
     let head = format!(r#"{{"code":0,"msg":"success","data":{{"count":"{count}","tasks":["#);
     out.extend_from_slice(head.as_bytes());
@@ -66,11 +66,11 @@ fn render(count: i64, tasks: &[UserTask]) -> Vec<u8> {
             r#"{{"task_id":"{}","task_start_time":"{}","initiator":{{"user_id":{},"name":{}}},"#,
             task.entry.key.task,
             task.entry.key.start,
-            Value::from(task.initiator_id.as_str()),
-            Value::from(task.initiator_name.as_str()),
+            Value::from(task.initiator.kunlun_id.as_str()),
+            Value::from(task.initiator.name.as_str()),
         );
         out.extend_from_slice(own.as_bytes());
-        out.extend_from_slice(&task.card);
+        out.extend_from_slice(&task.card.bytes);
         out.push(b'}');
     }
     out.extend_from_slice(b"]}}");

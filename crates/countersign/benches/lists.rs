@@ -13,7 +13,7 @@ use domain::inbox::{Entry, Family, Key, List, Relation, State};
 use domain::time::ManualClock;
 use domain::{FlowId, Ids, InstanceId, Millis, PersonId, TenantId};
 use engine::keys::Keyring;
-use engine::{Hub, Options, Settings, Store};
+use engine::{Hub, Options, Settings, Store, View};
 use store::inbox::{Question, ask, row_insert};
 
 const LIGHT: PersonId = PersonId(1);
@@ -188,7 +188,7 @@ async fn time(hub: &Hub, question: Question, with_cards: bool) -> Duration {
         for _ in 0..TIMES {
             let found = ask(tx, TENANT, &question)?;
             if with_cards {
-                black_box(engine::inbox::show_all(tx, cx, TENANT, found.rows)?);
+                black_box(engine::inbox::show_all(&mut View::over(tx, cx), TENANT, found.rows)?);
             } else {
                 black_box(found);
             }

@@ -55,6 +55,7 @@ pub struct Data {
 pub struct Store {
     pub readers: usize,
     pub wal_limit_mb: u64,
+    pub hot_set_mb: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

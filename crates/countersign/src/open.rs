@@ -35,17 +35,25 @@ async fn hub_with_cache(config: &Config, writer_cache_kib: Option<i64>) -> Resul
     options.writer_cache_kib = writer_cache_kib.unwrap_or(options.writer_cache_kib);
     let store = Store::open(&options, clock.now())
         .with_context(|| format!("cannot open the data in {}", folder.display()))?;
-    let settings = Settings { create_people: config.people.auto_create };
+    let hot_set_bytes = config.store.hot_set_mb << 20;
+    let settings = Settings { create_people: config.people.auto_create, hot_set_bytes };
     let ids = Arc::new(clock::ids()?);
     let hub = Hub::new(store, clock, ids, keys, api::renderers(), settings);
     hub.claim().await?;
     Ok(Arc::new(hub))
 }
 
-/// Like `hub`, for commands: a folder without data is a mistake in the path.
+/// Like `hub`, for commands: a folder without data is a mistake in the path, and nothing is read
+/// twice.
 pub(crate) async fn existing(config: &Config) -> Result<Arc<Hub>> {
     check_data(config)?;
-    hub(config).await
+    hub_with_cache(&without_hot_set(config), None).await
+}
+
+fn without_hot_set(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.store.hot_set_mb = 0;
+    config
 }
 
 /// For an import: a page cache that holds what it writes to, in MiB (own figure).
@@ -54,7 +62,7 @@ const IMPORT_CACHE_MIB: i64 = 128;
 /// Like `existing`, for a command that writes everywhere.
 pub(crate) async fn for_import(config: &Config) -> Result<Arc<Hub>> {
     check_data(config)?;
-    hub_with_cache(config, Some(IMPORT_CACHE_MIB << 10)).await
+    hub_with_cache(&without_hot_set(config), Some(IMPORT_CACHE_MIB << 10)).await
 }
 
 /// Refuses a folder without data: most likely a mistake in the path.

@@ -5,11 +5,14 @@
 //! needs to choose it. The bytes themselves come from renderers that the binary brings.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use domain::instance::{InstanceStatus, Kept, Stored, Task, TaskStatus};
 use domain::{DefinitionId, InstanceId, Millis, PersonId, TaskId, TenantId};
 use store::Tx;
 
+use crate::copies::FlowCard;
+use crate::view::View;
 use crate::{Context, Error, Result};
 
 /// What the head of a card is rendered from.
@@ -40,23 +43,30 @@ pub struct Renderers {
     pub flow: fn(&domain::flow::Instance) -> Vec<u8>,
 }
 
-/// A card as it was read, with the parts that a filter chose.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A card as it was read, with what a filter chooses of it.
+#[derive(Clone, Debug)]
 pub struct Card {
-    bytes: Vec<u8>,
-    head: Range<usize>,
-    tasks: Vec<Range<usize>>,
+    bytes: Arc<Vec<u8>>,
+    choice: Arc<Choice>,
 }
 
 impl Card {
     /// The bytes of the head.
     pub fn head(&self) -> &[u8] {
-        &self.bytes[self.head.clone()]
+        let Sizes { head_at, head_len, .. } = sizes(&self.bytes).unwrap_or_default();
+        &self.bytes[head_at..head_at + head_len]
     }
 
     /// The bytes of each chosen task, in the order in which tasks were first accepted.
-    pub fn tasks(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.tasks.iter().map(|range| &self.bytes[range.clone()])
+    pub fn tasks(&self) -> impl Iterator<Item = &[u8]> {
+        all_tasks(&self.bytes)
+            .filter(|(status, person, _)| self.choice.takes(*status, *person))
+            .map(|(_, _, range)| &self.bytes[range])
+    }
+
+    /// The most bytes that head and tasks have together.
+    pub fn most_bytes(&self) -> usize {
+        self.bytes.len()
     }
 }
 
@@ -98,27 +108,44 @@ fn encode(render: Renderers, head: &Head<'_>, tasks: &[Kept<TaskId, Task>]) -> V
     card
 }
 
-/// The parts of a card that `choice` takes; `None` when the bytes are not a card.
-fn decode(bytes: Vec<u8>, choice: &Choice) -> Option<Card> {
-    let number = |at: usize| -> Option<usize> {
-        let word: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
-        usize::try_from(u32::from_be_bytes(word)).ok()
-    };
-    let (count, head_len) = (number(0)?, number(4)?);
-    let head_at = FIXED + count.checked_mul(PER_TASK)?;
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    let word: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+    usize::try_from(u32::from_be_bytes(word)).ok()
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sizes {
+    count: usize,
+    head_at: usize,
+    head_len: usize,
+}
+
+fn sizes(bytes: &[u8]) -> Option<Sizes> {
+    let (count, head_len) = (number(bytes, 0)?, number(bytes, 4)?);
+    Some(Sizes { count, head_at: FIXED + count.checked_mul(PER_TASK)?, head_len })
+}
+
+/// Status, person and place of each task of a card. Ends where the bytes are not a card's.
+fn all_tasks(bytes: &[u8]) -> impl Iterator<Item = (i64, PersonId, Range<usize>)> {
+    let Sizes { count, head_at, head_len } = sizes(bytes).unwrap_or_default();
     let mut at = head_at + head_len;
-    let mut tasks = Vec::new();
-    for index in 0..count {
+    (0..count).map_while(move |index| {
         let entry = FIXED + index * PER_TASK;
         let status = i64::from(*bytes.get(entry)?);
         let person: [u8; 8] = bytes.get(entry + 1..entry + 9)?.try_into().ok()?;
-        let end = at + number(entry + 9)?;
-        if choice.takes(status, PersonId(i64::from_be_bytes(person))) {
-            tasks.push(at..end);
-        }
-        at = end;
-    }
-    (at == bytes.len()).then_some(Card { bytes, head: head_at..head_at + head_len, tasks })
+        let range = at..at + number(bytes, entry + 9)?;
+        at = range.end;
+        (range.end <= bytes.len()).then_some((status, PersonId(i64::from_be_bytes(person)), range))
+    })
+}
+
+/// Whether the bytes are a card's, to the last.
+fn is_card(bytes: &[u8]) -> bool {
+    sizes(bytes).is_some_and(|sizes| {
+        let head_end = sizes.head_at + sizes.head_len;
+        let end = all_tasks(bytes).last().map_or(head_end, |(_, _, range)| range.end);
+        all_tasks(bytes).count() == sizes.count && end == bytes.len()
+    })
 }
 
 /// Renders and keeps the card of an instance.
@@ -136,24 +163,52 @@ pub(crate) fn write(
 
 /// The chosen parts of an instance's card; `None` when the instance is unknown or purged.
 pub(crate) fn read(
+    view: &mut View<'_, '_>,
+    tenant: TenantId,
+    id: InstanceId,
+    choice: &Arc<Choice>,
+) -> Result<Option<Card>> {
+    let bytes = view.card(tenant, id)?;
+    Ok(bytes.map(|bytes| Card { bytes, choice: Arc::clone(choice) }))
+}
+
+/// The bytes of an instance's card; `None` when the instance is unknown or purged.
+pub(crate) fn bytes(
     tx: &mut Tx<'_>,
     cx: &Context,
     tenant: TenantId,
     id: InstanceId,
-    choice: &Choice,
-) -> Result<Option<Card>> {
+) -> Result<Option<Vec<u8>>> {
     let bytes = match store::external::card_get(tx, tenant, id)? {
-        None => return Ok(None),
-        Some((format, card)) if format == cx.render.format => card,
+        Some((format, card)) if format == cx.render.format => Some(card),
         // Written by another version: the rows are the truth, and the next sync renews the card.
-        Some(_) => match render(tx, cx, tenant, id)? {
-            None => return Ok(None),
-            Some(card) => card,
-        },
+        Some(_) => render(tx, cx, tenant, id)?,
+        None => None,
     };
-    decode(bytes, choice)
-        .map(Some)
-        .ok_or_else(|| Error::Internal(format!("the card of instance {id} cannot be read")))
+    match bytes {
+        Some(bytes) if !is_card(&bytes) => {
+            Err(Error::Internal(format!("the card of instance {id} cannot be read")))
+        }
+        bytes => Ok(bytes),
+    }
+}
+
+/// The card of an instance of a flow; `None` when it is unknown.
+pub(crate) fn read_flow(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    id: InstanceId,
+) -> Result<Option<FlowCard>> {
+    let Some((initiator, format, bytes)) = store::flow::card_get(tx, tenant, id)? else {
+        return Ok(None);
+    };
+    if format == cx.render.format {
+        return Ok(Some(FlowCard { initiator, bytes }));
+    }
+    // Written by another version: the rows are the truth.
+    let instance = store::flow::instance_load(tx, tenant, id)?;
+    Ok(instance.map(|instance| FlowCard { initiator, bytes: (cx.render.flow)(&instance) }))
 }
 
 /// The card of an instance as its rows say it should be.

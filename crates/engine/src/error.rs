@@ -30,6 +30,9 @@ pub enum Error {
     /// Try again: too much waits, or another process holds the data.
     #[error("busy: {0}")]
     Busy(String),
+    /// Asked in memory for what is only in the database: to be asked there. Nobody outside sees it.
+    #[error("not in memory")]
+    NotInMemory,
     /// A fault of this program or of its data; the text is for the log.
     #[error("{0}")]
     Internal(String),

@@ -7,7 +7,9 @@ use store::{Store, Tx};
 
 use crate::access::Directory;
 use crate::card::Renderers;
+use crate::hot::HotSet;
 use crate::keys::Keyring;
+use crate::view::View;
 use crate::{Error, Result};
 
 /// What an operator decides about the rules.
@@ -15,11 +17,16 @@ use crate::{Error, Result};
 pub struct Settings {
     /// A sync that names an unknown person makes a stub of them; off: the sync is refused.
     pub create_people: bool,
+    /// How many bytes of what was read are kept in memory; 0 for none.
+    pub hot_set_bytes: u64,
 }
+
+/// Enough for the first pages of some ten thousand people (own figure).
+const HOT_SET_BYTES: u64 = 256 << 20;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { create_people: true }
+        Self { create_people: true, hot_set_bytes: HOT_SET_BYTES }
     }
 }
 
@@ -36,6 +43,7 @@ pub struct Context {
     pub render: Renderers,
     /// What the operator decided.
     pub settings: Settings,
+    pub(crate) hot: Option<Arc<HotSet>>,
 }
 
 /// The hub of one data folder. One per process.
@@ -47,6 +55,7 @@ pub struct Hub {
     keys: Arc<Keyring>,
     render: Renderers,
     settings: Settings,
+    hot: Option<Arc<HotSet>>,
 }
 
 impl Hub {
@@ -60,7 +69,14 @@ impl Hub {
         settings: Settings,
     ) -> Self {
         let directory = Directory::default();
-        Self { store, directory, clock, ids, keys: Arc::new(keys), render, settings }
+        let hot = match settings.hot_set_bytes {
+            0 => None,
+            bytes => Some(Arc::new(HotSet::new(bytes))),
+        };
+        if let Some(hot) = &hot {
+            store.watch(Arc::clone(hot) as _);
+        }
+        Self { store, directory, clock, ids, keys: Arc::new(keys), render, settings, hot }
     }
 
     /// The store below, for what is not a use case (backup).
@@ -86,6 +102,7 @@ impl Hub {
             keys: Arc::clone(&self.keys),
             render: self.render,
             settings: self.settings,
+            hot: self.hot.clone(),
         }
     }
 
@@ -97,6 +114,35 @@ impl Hub {
     {
         let context = self.context();
         self.store.read(move |tx| use_case(tx, &context)).await
+    }
+
+    /// Runs a use case that only reads: on what is in memory, if all of it is there and of now, else
+    /// on a snapshot of the data. The first costs no thread a turn.
+    pub async fn look<T, F>(&self, use_case: F) -> Result<T>
+    where
+        F: for<'v, 't> Fn(&mut View<'v, 't>) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let context = self.context();
+        if let Some(hot) = &self.hot {
+            let now = self.store.newest_commit().filter(|commit| hot.is_of(*commit));
+            if let Some(commit) = now {
+                match use_case(&mut View::of_memory(&context, commit)) {
+                    Err(Error::NotInMemory) => {}
+                    done => {
+                        metrics::counter!("countersign_hot_set_hits_total").increment(1);
+                        return done;
+                    }
+                }
+            }
+            metrics::counter!("countersign_hot_set_misses_total").increment(1);
+        }
+        self.store.read(move |tx| use_case(&mut View::over(tx, &context))).await
+    }
+
+    /// How many bytes of memory the hot set takes.
+    pub fn hot_set_weight(&self) -> u64 {
+        self.hot.as_ref().map_or(0, |hot| hot.weight())
     }
 
     /// Runs a use case that writes, as one transaction. It may be run again.

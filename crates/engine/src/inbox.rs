@@ -2,14 +2,16 @@
 
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use domain::inbox::{Entry, Family, List, Relation, State};
 use domain::person::AliasKind;
 use domain::{FlowId, PersonId, TenantId};
 use store::Tx;
-use store::inbox::{self as lists, Question};
+use store::inbox::{self as lists, Found, Question};
 
-use crate::{Caller, Context, Error, Result};
+use crate::view::{NEWEST, View};
+use crate::{Caller, FlowCard, Result, Shown};
 
 /// A row of a list.
 pub(crate) type Row = (List, Entry);
@@ -56,32 +58,29 @@ pub struct Asked {
 pub struct UserTask {
     /// The task and its start.
     pub entry: Entry,
-    /// The alias of who started its instance; empty when they have none.
-    pub initiator_id: String,
-    /// Their name.
-    pub initiator_name: String,
-    /// The bytes of the instance.
-    pub card: Vec<u8>,
+    /// Who started its instance.
+    pub initiator: Arc<Shown>,
+    /// The card of the instance.
+    pub card: Arc<FlowCard>,
 }
 
-/// How many tasks there are, and one page of them, from one snapshot.
+/// How many tasks there are, and one page of them, as of one moment.
 pub fn user_tasks(
-    tx: &mut Tx<'_>,
-    cx: &Context,
+    view: &mut View<'_, '_>,
     caller: &Caller,
     asked: &Asked,
 ) -> Result<(i64, Vec<UserTask>)> {
     let tenant = caller.tenant;
-    let person = store::person::person_by_alias(tx, tenant, AliasKind::Kunlun, &asked.kunlun_id)?;
+    let person = view.person_by_alias(tenant, AliasKind::Kunlun, &asked.kunlun_id)?;
     let Some(person) = person else { return Ok((0, Vec::new())) };
     let flows = match &asked.api_ids {
         None => None,
-        Some(api_ids) => Some(flow_numbers(tx, tenant, api_ids)?),
+        Some(api_ids) => Some(flow_numbers(view, tenant, api_ids)?),
     };
     if flows.as_ref().is_some_and(Vec::is_empty) {
         return Ok((0, Vec::new()));
     }
-    let people = store::person::person_rows_of(tx, tenant, person)?;
+    let people = view.rows_of(tenant, person)?;
     let question = Question {
         lists: people.iter().flat_map(|p| lists_for(*p, asked.relation, asked.state)).collect(),
         flows,
@@ -91,27 +90,87 @@ pub fn user_tasks(
         limit: asked.limit,
     };
     let found = match people.len() {
-        1 => lists::ask(tx, tenant, &question)?,
-        _ => lists::ask_slowly(tx, tenant, &question)?,
+        1 => match from_newest(view, tenant, &question)? {
+            Some(found) => found,
+            None => lists::ask(view.tx()?, tenant, &question)?,
+        },
+        _ => lists::ask_slowly(view.tx()?, tenant, &question)?,
     };
-    Ok((found.count, show_all(tx, cx, tenant, found.rows)?))
+    Ok((found.count, show_all(view, tenant, found.rows)?))
+}
+
+/// The answer from the newest rows of each list, where those are enough for it.
+fn from_newest(
+    view: &mut View<'_, '_>,
+    tenant: TenantId,
+    question: &Question,
+) -> Result<Option<Found>> {
+    if !view.keeps() {
+        return Ok(None);
+    }
+    let skip = usize::try_from(question.offset).unwrap_or(usize::MAX);
+    let is_plain = question.flows.is_none() && question.from.is_none() && question.to.is_none();
+    let near = skip.saturating_add(question.limit) <= NEWEST;
+    if is_plain && !near {
+        return Ok(None);
+    }
+    let (mut count, mut rows, mut all_there) = (0, Vec::<Entry>::new(), true);
+    for list in &question.lists {
+        let newest = view.newest(tenant, *list)?;
+        if !Relation::REAL.contains(&list.relation) {
+            count -= newest.n;
+            continue;
+        }
+        count += newest.n;
+        let floor = question.from.unwrap_or(i64::MIN);
+        let beyond = newest.rows.last().is_some_and(|last| last.key.start < floor);
+        all_there &= newest.is_whole() || beyond;
+        rows.extend(newest.rows.iter().filter(|entry| is_asked_for(question, entry)));
+    }
+    if !is_plain && !all_there {
+        return Ok(None);
+    }
+    rows.sort_unstable_by(|a, b| b.cmp(a));
+    rows.dedup();
+    if !is_plain {
+        count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    }
+    let rows = rows.into_iter().skip(skip).take(question.limit).collect();
+    Ok(Some(Found { count, rows }))
+}
+
+fn is_asked_for(question: &Question, entry: &Entry) -> bool {
+    question.from.is_none_or(|from| entry.key.start >= from)
+        && question.to.is_none_or(|to| entry.key.start <= to)
+        && question.flows.as_ref().is_none_or(|flows| flows.binary_search(&entry.flow).is_ok())
 }
 
 /// The rows of a page as they are shown: each with its instance's card and who started it.
 pub fn show_all(
-    tx: &mut Tx<'_>,
-    cx: &Context,
+    view: &mut View<'_, '_>,
     tenant: TenantId,
     rows: Vec<Entry>,
 ) -> Result<Vec<UserTask>> {
-    let mut known = HashMap::new();
-    rows.into_iter().map(|entry| show(tx, cx, tenant, entry, &mut known)).collect()
+    let mut known: HashMap<PersonId, Arc<Shown>> = HashMap::new();
+    let show = |entry: Entry| {
+        let card = view.flow_card(tenant, entry.instance)?;
+        let initiator = match known.entry(card.initiator) {
+            MapEntry::Occupied(shown) => Arc::clone(shown.get()),
+            MapEntry::Vacant(new) => Arc::clone(new.insert(view.shown(tenant, card.initiator)?)),
+        };
+        Ok(UserTask { entry, initiator, card })
+    };
+    rows.into_iter().map(show).collect()
 }
 
-fn flow_numbers(tx: &mut Tx<'_>, tenant: TenantId, api_ids: &[String]) -> Result<Vec<i64>> {
+fn flow_numbers(
+    view: &mut View<'_, '_>,
+    tenant: TenantId,
+    api_ids: &[String],
+) -> Result<Vec<i64>> {
     let mut numbers = Vec::with_capacity(api_ids.len());
     for api_id in api_ids {
-        numbers.extend(store::flow::flow_by_api_id(tx, tenant, api_id)?.map(FlowId::get));
+        numbers.extend(view.flow(tenant, api_id)?.map(FlowId::get));
     }
     numbers.sort_unstable();
     numbers.dedup();
@@ -133,38 +192,4 @@ fn lists_for(person: PersonId, relation: Option<Relation>, state: Option<State>)
         all.extend(Relation::REPEATS.map(|repeat| list(repeat, scope)));
     }
     all
-}
-
-type Shown = HashMap<PersonId, (String, String)>;
-
-fn show(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    entry: Entry,
-    known: &mut Shown,
-) -> Result<UserTask> {
-    let id = entry.instance;
-    let missing = || Error::Internal(format!("instance {id} is in an inbox but not there"));
-    let (initiator, format, card) = store::flow::card_get(tx, tenant, id)?.ok_or_else(missing)?;
-    let card = if format == cx.render.format {
-        card
-    } else {
-        // Written by another version: the rows are the truth.
-        let instance = store::flow::instance_load(tx, tenant, id)?.ok_or_else(missing)?;
-        (cx.render.flow)(&instance)
-    };
-    let (initiator_id, initiator_name) = match known.entry(initiator) {
-        MapEntry::Occupied(shown) => shown.get().clone(),
-        MapEntry::Vacant(new) => new.insert(alias_and_name(tx, tenant, initiator)?).clone(),
-    };
-    Ok(UserTask { entry, initiator_id, initiator_name, card })
-}
-
-fn alias_and_name(tx: &mut Tx<'_>, tenant: TenantId, person: PersonId) -> Result<(String, String)> {
-    let today = store::person::person_today(tx, tenant, person)?;
-    let name = store::person::person_get(tx, tenant, today)?.map(|person| person.name);
-    let aliases = store::person::person_aliases(tx, tenant, today)?;
-    let alias = aliases.into_iter().find(|(kind, _)| *kind == AliasKind::Kunlun);
-    Ok((alias.map(|(_, value)| value).unwrap_or_default(), name.unwrap_or_default()))
 }

@@ -7,12 +7,14 @@
 pub mod access;
 pub mod card;
 pub mod check;
+mod copies;
 pub mod definitions;
 pub mod demo;
 mod demo_flows;
 pub mod doctor;
 mod error;
 pub mod flows;
+mod hot;
 mod hub;
 pub mod import;
 pub mod inbox;
@@ -22,12 +24,15 @@ pub mod people;
 pub mod sync;
 pub mod tasks;
 mod token;
+mod view;
 
 pub use access::{Caller, TokenFault};
+pub use copies::{FlowCard, Shown};
 pub use error::Error;
 pub use hub::{Context, Hub, Settings};
 pub use page::PageFault;
 pub use store::{Options, Store, Tx};
+pub use view::View;
 
 /// What every use case returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -141,6 +141,7 @@ pub(crate) mod tests {
                 flow: |_| Vec::new(),
             },
             settings: Settings::default(),
+            hot: None,
         }
     }
 

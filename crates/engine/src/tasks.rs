@@ -7,19 +7,20 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 
 use domain::filter::{FilterParts, TaskFilter};
 use domain::person::AliasKind;
-use domain::{DefinitionId, InstanceId, PersonId};
-use store::Tx;
-use store::list::{List, list_page};
+use domain::{InstanceId, PersonId};
+use store::list::List;
 
 use crate::card::{self, Card, Choice};
 use crate::page::{self, PageFault, Query};
-use crate::{Caller, Context, Error, Result};
+use crate::view::View;
+use crate::{Caller, Error, Result};
 
 /// A page of instances.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// The instances with their matching tasks.
     pub cards: Vec<Card>,
@@ -29,8 +30,7 @@ pub struct Page {
 
 /// The page that `parts` ask for, or that `token` continues. `size` is 1 or more.
 pub fn list(
-    tx: &mut Tx<'_>,
-    cx: &Context,
+    view: &mut View<'_, '_>,
     caller: &Caller,
     parts: &FilterParts,
     token: Option<&str>,
@@ -39,10 +39,10 @@ pub fn list(
     let (query, after) = match token {
         None => {
             let filter = TaskFilter::new(parts.clone()).map_err(Error::Filter)?;
-            (resolve(tx, caller, &filter)?, InstanceId(0))
+            (resolve(view, caller, &filter)?, InstanceId(0))
         }
         Some(token) => {
-            let (query, after) = page::open(cx, caller, token)?;
+            let (query, after) = page::open(view.context(), caller, token)?;
             if !parts.is_empty() {
                 let filter = TaskFilter::new(parts.clone()).map_err(Error::Filter)?;
                 if page::hash(&filter) != query.hash {
@@ -54,24 +54,24 @@ pub fn list(
     };
     let people = match &query.people {
         None => None,
-        Some(people) => Some(rows_of(tx, caller, people)?),
+        Some(people) => Some(rows_of(view, caller, people)?),
     };
     // One more than asked for tells whether there is more.
     let mut found = match &query.instances {
-        Some(instances) => named(tx, cx, caller, &query, people, instances, after, size + 1)?,
-        None => listed(tx, cx, caller, &query, people, after, size + 1)?,
+        Some(instances) => named(view, caller, &query, people, instances, after, size + 1)?,
+        None => listed(view, caller, &query, people, after, size + 1)?,
     };
     let more = found.len() > size;
     found.truncate(size);
     let next = match found.last() {
-        Some((last, _)) if more => Some(page::seal(cx, caller, &query, *last)),
+        Some((last, _)) if more => Some(page::seal(view.context(), caller, &query, *last)),
         _ => None,
     };
     Ok(Page { cards: found.into_iter().map(|(_, card)| card).collect(), next })
 }
 
 /// The ids behind the caller's names. What nobody knows matches nothing.
-fn resolve(tx: &mut Tx<'_>, caller: &Caller, filter: &TaskFilter) -> Result<Query> {
+fn resolve(view: &mut View<'_, '_>, caller: &Caller, filter: &TaskFilter) -> Result<Query> {
     let (tenant, app) = (caller.tenant, caller.app.id);
     let (instances, codes, users, status) = match filter {
         TaskFilter::Instances { instances, codes, users, status } => {
@@ -84,7 +84,7 @@ fn resolve(tx: &mut Tx<'_>, caller: &Caller, filter: &TaskFilter) -> Result<Quer
         Some(names) => {
             let mut ids = Vec::with_capacity(names.len());
             for name in names {
-                let head = store::external::instance_head(tx, tenant, app, name)?;
+                let head = view.head(tenant, app, name)?;
                 ids.extend(head.map(|head| head.id));
             }
             ids.sort_unstable();
@@ -93,13 +93,13 @@ fn resolve(tx: &mut Tx<'_>, caller: &Caller, filter: &TaskFilter) -> Result<Quer
     };
     let mut definitions = Vec::new();
     for code in codes {
-        definitions.extend(definition_by_either_code(tx, caller, code)?);
+        definitions.extend(view.definition(tenant, app, code)?);
     }
     definitions.sort_unstable();
     definitions.dedup();
     let mut people = Vec::new();
     for user in users {
-        people.extend(store::person::person_by_alias(tx, tenant, AliasKind::UserId, user)?);
+        people.extend(view.person_by_alias(tenant, AliasKind::UserId, user)?);
     }
     people.sort_unstable();
     people.dedup();
@@ -112,24 +112,11 @@ fn resolve(tx: &mut Tx<'_>, caller: &Caller, filter: &TaskFilter) -> Result<Quer
     })
 }
 
-fn definition_by_either_code(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    code: &str,
-) -> Result<Option<DefinitionId>> {
-    let (tenant, app) = (caller.tenant, caller.app.id);
-    match store::definition::definition_head(tx, tenant, code)? {
-        Some((owner, id)) if owner == app => Ok(Some(id)),
-        _ => Ok(store::definition::definition_id_by_custom_code(tx, tenant, app, code)?),
-    }
-}
-
 /// Every id under which rows of `people` may stand today: a token outlives a join.
-fn rows_of(tx: &mut Tx<'_>, caller: &Caller, people: &[PersonId]) -> Result<Vec<PersonId>> {
+fn rows_of(view: &mut View<'_, '_>, caller: &Caller, people: &[PersonId]) -> Result<Vec<PersonId>> {
     let mut ids = Vec::with_capacity(people.len());
     for person in people {
-        let today = store::person::person_today(tx, caller.tenant, *person)?;
-        ids.extend(store::person::person_rows_of(tx, caller.tenant, today)?);
+        ids.extend(view.rows_of(caller.tenant, *person)?.iter());
     }
     ids.sort_unstable();
     ids.dedup();
@@ -139,10 +126,8 @@ fn rows_of(tx: &mut Tx<'_>, caller: &Caller, people: &[PersonId]) -> Result<Vec<
 type Found = Vec<(InstanceId, Card)>;
 
 /// Of the named instances those after `after` that match.
-#[expect(clippy::too_many_arguments, reason = "the parts of one query, used once")]
 fn named(
-    tx: &mut Tx<'_>,
-    cx: &Context,
+    view: &mut View<'_, '_>,
     caller: &Caller,
     query: &Query,
     people: Option<Vec<PersonId>>,
@@ -152,18 +137,18 @@ fn named(
 ) -> Result<Found> {
     // Without a status or people an instance is listed with whatever tasks it has.
     let needs_task = query.status.is_some() || people.is_some();
-    let choice = Choice { status: query.status, people };
+    let choice = Arc::new(Choice { status: query.status, people });
     let mut found = Vec::new();
     for id in instances.iter().filter(|id| **id > after) {
         if let Some(definitions) = &query.definitions {
-            let head = store::external::instance_head_by_id(tx, caller.tenant, *id)?;
+            let head = view.head_by_id(caller.tenant, *id)?;
             if !head.is_some_and(|head| definitions.contains(&head.definition)) {
                 continue;
             }
         }
-        let card = card::read(tx, cx, caller.tenant, *id, &choice)?;
+        let card = card::read(view, caller.tenant, *id, &choice)?;
         found.extend(
-            card.filter(|card| !needs_task || card.tasks().len() > 0).map(|card| (*id, card)),
+            card.filter(|card| !needs_task || card.tasks().next().is_some()).map(|card| (*id, card)),
         );
         if found.len() == limit {
             break;
@@ -174,8 +159,7 @@ fn named(
 
 /// The first instances after `after` on any of the query's lists.
 fn listed(
-    tx: &mut Tx<'_>,
-    cx: &Context,
+    view: &mut View<'_, '_>,
     caller: &Caller,
     query: &Query,
     people: Option<Vec<PersonId>>,
@@ -192,12 +176,12 @@ fn listed(
             .collect(),
     };
     let ids = merge(&lists, after, limit, |list, after, limit| {
-        Ok(list_page(tx, caller.tenant, list, after, limit)?)
+        view.list_page(caller.tenant, list, after, limit)
     })?;
-    let choice = Choice { status: query.status, people };
+    let choice = Arc::new(Choice { status: query.status, people });
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let card = card::read(tx, cx, caller.tenant, id, &choice)?
+        let card = card::read(view, caller.tenant, id, &choice)?
             .ok_or_else(|| Error::Internal(format!("instance {id} is on a list but not there")))?;
         found.push((id, card));
     }
@@ -243,6 +227,7 @@ fn merge(
 mod tests {
     use std::collections::BTreeSet;
 
+    use domain::DefinitionId;
     use proptest::prelude::*;
 
     use super::*;

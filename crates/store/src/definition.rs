@@ -4,6 +4,7 @@ use domain::definition::DefinitionDetails;
 use domain::{AppId, DefinitionId, Millis, TenantId};
 
 use crate::value::Row;
+use crate::watch::Piece;
 use crate::{Error, Result, Tx};
 
 /// A definition as it is stored.
@@ -103,6 +104,7 @@ pub fn definition_put(
 ) -> Result<()> {
     let details =
         serde_json::to_string(&definition.details).map_err(|e| Error::Engine(e.to_string()))?;
+    tx.touch(tenant, Piece::Definition(definition.id));
     tx.execute(
         "INSERT INTO definition (tenant_id, definition_id, app_id, real_code, custom_code, \
          details, secrets, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \

@@ -11,6 +11,7 @@ use domain::{AppId, CcId, DefinitionId, InstanceId, Millis, PersonId, TaskId, Te
 use serde::{Deserialize, Serialize};
 
 use crate::value::Row;
+use crate::watch::Piece;
 use crate::{Error, Result, Tx};
 
 /// Where an instance stands among the others.
@@ -219,6 +220,7 @@ pub fn instance_put(
     initiator: Option<PersonId>,
 ) -> Result<()> {
     let details = encode(&instance.initiator, &instance.details)?;
+    tx.touch(tenant, Piece::External(head.id));
     tx.execute(
         "INSERT INTO external_instance (tenant_id, instance_id, app_id, external_id, \
          definition_id, purged, initiator_id, status, start_time, end_time, update_time, details) \
@@ -247,6 +249,7 @@ pub fn instance_put(
 
 /// Forgets an instance but for its internal id. Its tasks, copies, lists and card go separately.
 pub fn instance_purge(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Result<()> {
+    tx.touch(tenant, Piece::External(id));
     tx.execute(
         "UPDATE external_instance SET purged = 1, initiator_id = NULL, status = 0, \
          start_time = 0, end_time = 0, update_time = 0, details = '' \
@@ -365,6 +368,7 @@ pub fn card_put(
     format: i64,
     card: &[u8],
 ) -> Result<()> {
+    tx.touch(tenant, Piece::External(instance));
     tx.execute(
         "INSERT INTO external_card (tenant_id, instance_id, format, card) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (tenant_id, instance_id) DO UPDATE SET format = excluded.format, \

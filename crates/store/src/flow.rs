@@ -4,6 +4,7 @@ use domain::flow::{FlowDetails, Instance, Logic, Part, Status, Task};
 use domain::{FlowId, InstanceId, Millis, PersonId, TaskId, TenantId};
 
 use crate::value::Row;
+use crate::watch::Piece;
 use crate::{Error, Result, Tx};
 
 fn bad(
@@ -43,6 +44,7 @@ pub fn flow_put(
         |row| row.opt_int(0),
     )?;
     let id = known.unwrap_or_else(|| FlowId(most.flatten().unwrap_or_default() + 1));
+    tx.touch(tenant, Piece::Flow(id));
     tx.execute(
         "INSERT INTO flow (tenant_id, flow_id, api_id, details, created_at, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $5) \
@@ -158,6 +160,7 @@ pub fn instance_put(
     instance: &Instance,
     (format, card): (i64, &[u8]),
 ) -> Result<()> {
+    tx.touch(tenant, Piece::FlowInstance(instance.id));
     tx.execute(
         "INSERT INTO flow_instance (tenant_id, instance_id, flow_id, initiator_id, status, \
          start_time, end_time, format, card, details) \

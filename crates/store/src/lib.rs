@@ -19,6 +19,7 @@ pub mod flow;
 pub mod inbox;
 pub mod list;
 pub mod person;
+pub mod watch;
 
 pub use error::Error;
 pub use sqlite::{Options, Store};

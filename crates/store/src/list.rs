@@ -3,6 +3,7 @@
 
 use domain::{DefinitionId, InstanceId, PersonId, TenantId};
 
+use crate::watch::Piece;
 use crate::{Result, Tx};
 
 /// One list of instance ids, in the paging order.
@@ -21,6 +22,7 @@ pub fn list_insert(
     list: List,
     instance: InstanceId,
 ) -> Result<()> {
+    tx.touch(tenant, Piece::ExternalList(list));
     match list {
         List::Status(definition, status) => tx.execute(
             "INSERT INTO external_by_status (tenant_id, definition_id, task_status, instance_id) \
@@ -43,6 +45,7 @@ pub fn list_delete(
     list: List,
     instance: InstanceId,
 ) -> Result<()> {
+    tx.touch(tenant, Piece::ExternalList(list));
     match list {
         List::Status(definition, status) => tx.execute(
             "DELETE FROM external_by_status WHERE tenant_id = $1 AND definition_id = $2 \

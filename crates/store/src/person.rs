@@ -3,6 +3,7 @@
 use domain::person::{AliasKind, Identity};
 use domain::{Millis, PersonId, TenantId};
 
+use crate::watch::Piece;
 use crate::{Error, Result, Tx};
 
 /// A person, without aliases.
@@ -97,6 +98,7 @@ pub fn person_identity(
 /// Adds a person or writes them anew.
 pub fn person_put(tx: &mut Tx<'_>, tenant: TenantId, person: &Person, now: Millis) -> Result<()> {
     let names = serde_json::to_string(&person.names).map_err(|e| Error::Engine(e.to_string()))?;
+    tx.touch(tenant, Piece::Person(person.id));
     tx.execute(
         "INSERT INTO person (tenant_id, person_id, name, names, department, stub, created_at, \
          updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7) \
@@ -124,6 +126,7 @@ pub fn alias_insert(
     value: &str,
     person: PersonId,
 ) -> Result<()> {
+    tx.touch(tenant, Piece::Person(person));
     tx.execute(
         "INSERT INTO person_alias (tenant_id, kind, value, person_id) VALUES ($1, $2, $3, $4)",
         &[tenant.into(), kind.code().into(), value.into(), person.into()],
@@ -133,10 +136,15 @@ pub fn alias_insert(
 
 /// Takes an alias away from whoever has it.
 pub fn alias_delete(tx: &mut Tx<'_>, tenant: TenantId, kind: AliasKind, value: &str) -> Result<()> {
-    tx.execute(
-        "DELETE FROM person_alias WHERE tenant_id = $1 AND kind = $2 AND value = $3",
+    let owner = tx.query_one(
+        "DELETE FROM person_alias WHERE tenant_id = $1 AND kind = $2 AND value = $3 \
+         RETURNING person_id",
         &[tenant.into(), kind.code().into(), value.into()],
+        |row| Ok(PersonId(row.int(0)?)),
     )?;
+    if let Some(owner) = owner {
+        tx.touch(tenant, Piece::Person(owner));
+    }
     Ok(())
 }
 
@@ -150,6 +158,8 @@ pub fn person_join(
     now: Millis,
 ) -> Result<()> {
     let (from, into) = (join.from, join.into);
+    tx.touch(tenant, Piece::Person(from));
+    tx.touch(tenant, Piece::Person(into));
     tx.execute(
         "UPDATE person_alias SET person_id = $3 WHERE tenant_id = $1 AND person_id = $2",
         &[tenant.into(), from.into(), into.into()],
@@ -214,11 +224,15 @@ pub fn join_progress(
     moved: i64,
     finished_at: Option<Millis>,
 ) -> Result<()> {
-    tx.execute(
+    let into = tx.query_one(
         "UPDATE person_join SET moved_instances = moved_instances + $3, finished_at = $4 \
-         WHERE tenant_id = $1 AND from_id = $2",
+         WHERE tenant_id = $1 AND from_id = $2 RETURNING into_id",
         &[tenant.into(), from.into(), moved.into(), finished_at.into()],
+        |row| Ok(PersonId(row.int(0)?)),
     )?;
+    if let Some(into) = into {
+        tx.touch(tenant, Piece::Person(into));
+    }
     Ok(())
 }
 

@@ -5,12 +5,14 @@
 
 use std::cell::RefCell;
 
+use domain::TenantId;
 use rusqlite::{Connection, ToSql};
 
 use crate::Result;
 use crate::dialect::Positional;
 use crate::inbox::{Pending, Shape};
 use crate::value::{Param, Row};
+use crate::watch::{Commit, Piece, Touched};
 
 /// A transaction on one of the store's threads. Use cases hand it on; only this crate looks inside.
 pub struct Tx<'a> {
@@ -20,6 +22,10 @@ pub struct Tx<'a> {
     /// Changes of lists that are folded into counts at the end.
     pub(crate) pending: Pending,
     pub(crate) shape: Shape,
+    /// What was written, for whoever watches commits.
+    pub(crate) touched: Vec<Touched>,
+    /// The commit that a reading transaction sees.
+    pub(crate) snapshot: Option<Commit>,
 }
 
 enum Arm<'a> {
@@ -33,7 +39,15 @@ impl<'a> Tx<'a> {
         shape: Shape,
     ) -> Self {
         let arm = Arm::Sqlite(conn, texts);
-        Self { arm, statements: 0, rows_written: 0, pending: Pending::new(), shape }
+        Self {
+            arm,
+            statements: 0,
+            rows_written: 0,
+            pending: Pending::new(),
+            shape,
+            touched: Vec::new(),
+            snapshot: None,
+        }
     }
 
     /// The connection itself, to make it fail.
@@ -51,6 +65,17 @@ impl<'a> Tx<'a> {
     /// How many rows this transaction wrote or deleted so far.
     pub fn rows_written(&self) -> u64 {
         self.rows_written
+    }
+
+    /// The commit that this transaction sees; `None` when it writes, or when nobody watches.
+    pub fn snapshot(&self) -> Option<Commit> {
+        self.snapshot
+    }
+
+    /// Notes that something changes. Also what is undone later may be noted: a copy is then thrown
+    /// away for nothing.
+    pub(crate) fn touch(&mut self, tenant: TenantId, piece: Piece) {
+        self.touched.push((tenant, piece));
     }
 
     /// Runs a part of a use case that is undone on its own when it fails, so that the rest can go

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{App, Setup, TestHub, USER_TASKS};
+use crate::support::{HOT_SETS, assert_hot_sets_filled, App, Setup, TestHub, USER_TASKS};
 
 const PEOPLE: usize = 4;
 const FLOWS: usize = 3;
@@ -396,8 +396,10 @@ impl<'h> Run<'h> {
 
 fn histories(cases: u32, node_size: (i64, i64), events: std::ops::Range<usize>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let setup = Setup { node_size, ..Setup::default() };
-    let hub = runtime.block_on(TestHub::with(setup));
+    let hubs = HOT_SETS.map(|hot_set_bytes| {
+        let setup = Setup { node_size, hot_set_bytes, ..Setup::default() };
+        runtime.block_on(TestHub::with(setup))
+    });
     let runs = AtomicUsize::new(0);
     let history = prop::collection::vec((event(), prop::collection::vec(ask(), 3)), events);
     let config = Config { failure_persistence: None, ..Config::default() };
@@ -405,7 +407,7 @@ fn histories(cases: u32, node_size: (i64, i64), events: std::ops::Range<usize>) 
     let done = TestRunner::new(Config { cases, ..config }).run(&history, |history| {
         let run = runs.fetch_add(1, Ordering::SeqCst);
         runtime.block_on(async {
-            let mut run = Run::start(&hub, run).await;
+            let mut run = Run::start(&hubs[run % hubs.len()], run).await;
             for (event, asks) in &history {
                 run.step(event).await;
                 for ask in asks {
@@ -417,9 +419,12 @@ fn histories(cases: u32, node_size: (i64, i64), events: std::ops::Range<usize>) 
         Ok(())
     });
     done.unwrap_or_else(|error| panic!("{error}"));
-    let report = runtime.block_on(hub.hub.doctor(false)).unwrap();
-    assert_eq!(report.faults, Vec::<String>::new());
-    assert!(report.inbox_rows > 0);
+    assert_hot_sets_filled(&hubs);
+    for hub in &hubs {
+        let report = runtime.block_on(hub.hub.doctor(false)).unwrap();
+        assert_eq!(report.faults, Vec::<String>::new());
+        assert!(report.inbox_rows > 0);
+    }
 }
 
 #[test]

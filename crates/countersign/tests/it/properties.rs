@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::oracle::{CcIn, Filter, Names, Oracle, Outcome, Sync, TaskIn, Title};
-use crate::support::{App, CHECK, INSTANCES, TASKS, TestHub};
+use crate::support::{
+    App, CHECK, HOT_SETS, INSTANCES, Setup, TASKS, TestHub, assert_hot_sets_filled,
+};
 
 const STATUSES: [&str; 7] =
     ["PENDING", "APPROVED", "REJECTED", "CANCELED", "DELETED", "HIDDEN", "TERMINATED"];
@@ -87,20 +89,24 @@ fn filter(instances: usize) -> impl Strategy<Value = Filter> {
 /// Histories share one server; each has names of its own.
 struct Bench {
     runtime: Runtime,
-    hub: TestHub,
+    /// With each kind of hot set, in turn.
+    hubs: Vec<TestHub>,
     runs: AtomicUsize,
 }
 
 impl Bench {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let hub = runtime.block_on(TestHub::new());
-        Self { runtime, hub, runs: AtomicUsize::new(0) }
+        let hub = |hot_set_bytes| {
+            runtime.block_on(TestHub::with(Setup { hot_set_bytes, ..Setup::default() }))
+        };
+        let hubs = HOT_SETS.map(hub).into();
+        Self { runtime, hubs, runs: AtomicUsize::new(0) }
     }
 
     async fn start(&self) -> (App<'_>, Names) {
         let run = self.runs.fetch_add(1, Ordering::SeqCst);
-        let app = self.hub.app("cli_oa").await;
+        let app = self.hubs[run % self.hubs.len()].app("cli_oa").await;
         let mut codes = Vec::new();
         for n in 0..DEFINITIONS {
             codes.push(app.define(&format!("r{run}-d{n}")).await);
@@ -118,8 +124,11 @@ impl Bench {
             Ok(())
         });
         done.unwrap_or_else(|error| panic!("{error}"));
-        let report = self.runtime.block_on(self.hub.hub.doctor(false)).unwrap();
-        assert_eq!(report.faults, Vec::<String>::new());
+        assert_hot_sets_filled(&self.hubs);
+        for hub in &self.hubs {
+            let report = self.runtime.block_on(hub.hub.doctor(false)).unwrap();
+            assert_eq!(report.faults, Vec::<String>::new());
+        }
     }
 }
 

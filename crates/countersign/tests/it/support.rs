@@ -40,11 +40,17 @@ pub struct Setup {
     pub create_people: bool,
     /// How many rows, and how many nodes, a node of a long list covers.
     pub node_size: (i64, i64),
+    pub hot_set_bytes: u64,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: Limits::off(), create_people: true, node_size: (256, 64) }
+        Self {
+            limits: Limits::off(),
+            create_people: true,
+            node_size: (256, 64),
+            hot_set_bytes: HOT_SETS[2],
+        }
     }
 }
 
@@ -79,6 +85,16 @@ impl Answer {
     }
 }
 
+/// No hot set, one that always lacks something, and one that holds everything: in bytes.
+pub const HOT_SETS: [u64; 3] = [0, 20_000, 256 << 20];
+
+/// Checks that hot sets of the sizes of [`HOT_SETS`] were used as they should.
+pub fn assert_hot_sets_filled(hubs: &[TestHub]) {
+    let weights: Vec<u64> = hubs.iter().map(|hub| hub.hub.hot_set_weight()).collect();
+    assert!(weights[0] == 0 && weights[1] <= HOT_SETS[1], "{weights:?}");
+    assert!(weights[2] > 0, "{weights:?}");
+}
+
 impl TestHub {
     pub async fn new() -> Self {
         Self::with(Setup::default()).await
@@ -97,7 +113,7 @@ impl TestHub {
             Arc::new(Ids::new([7; 32])),
             Keyring::new([7; 32], &[]),
             api::renderers(),
-            Settings { create_people: setup.create_people },
+            Settings { create_people: setup.create_people, hot_set_bytes: setup.hot_set_bytes },
         );
         let hub = Arc::new(hub);
         let api =

@@ -11,6 +11,7 @@ use domain::inbox::{Key, List};
 
 use super::nodes::{self, Node};
 use super::{MAX, MIN};
+use crate::watch::Piece;
 use crate::{Result, Tx};
 
 /// How large nodes grow.
@@ -43,6 +44,7 @@ pub(crate) type Pending = Vec<((TenantId, List), Change)>;
 impl Tx<'_> {
     /// Records that a row came (+1) or went (-1).
     pub(super) fn count(&mut self, tenant: TenantId, list: List, key: Key, flow: i64, delta: i64) {
+        self.touch(tenant, Piece::Inbox(list));
         self.pending.push(((tenant, list), Change { key, flow, delta }));
     }
 }

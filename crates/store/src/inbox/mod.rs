@@ -15,7 +15,7 @@ use domain::{InstanceId, TenantId};
 use crate::{Result, Tx};
 
 pub(crate) use counts::{Pending, Shape, fold};
-pub use page::{Found, Question, Rows, ask, ask_slowly};
+pub use page::{Found, Question, Rows, ask, ask_slowly, newest};
 pub use recount::{lists_after, recount, repair, row_count, row_exists};
 
 /// Adds a row to a list. Its count follows at the end of the transaction.

@@ -107,6 +107,19 @@ fn page_of(mut rows: Rows, skip: usize, limit: usize) -> Rows {
     rows.into_iter().skip(skip).take(limit).collect()
 }
 
+/// How many rows a list has, and its newest, greatest first, at most `limit`.
+pub fn newest(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    list: List,
+    limit: usize,
+) -> Result<(i64, Rows)> {
+    let at = At { tenant, list };
+    let n = total(tx, at)?;
+    let rows = if n == 0 { Rows::new() } else { read_between(tx, at, MIN, MAX, limit)? };
+    Ok((n, rows))
+}
+
 /// The rows of a first page of everything: those before it are read too.
 fn first_rows(tx: &mut Tx<'_>, tenant: TenantId, question: &Question, count: i64) -> Result<Rows> {
     if question.offset >= count || question.limit == 0 {

@@ -6,6 +6,7 @@ use domain::{PersonId, TenantId};
 use super::counts::{At, build, list_get, list_put};
 use super::nodes::{self, Node};
 use super::{MAX, MIN};
+use crate::watch::Piece;
 use crate::{Result, Tx};
 
 /// At most `limit` lists after `after` that have rows or counts, in order.
@@ -95,6 +96,7 @@ fn range<T>(sorted: &[T], key: impl Fn(&T) -> Key, low: Key, high: Key) -> &[T] 
 /// Makes the counts of a list anew from its rows.
 pub fn repair(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<()> {
     let at = At { tenant, list };
+    tx.touch(tenant, Piece::Inbox(list));
     nodes::delete_all(tx, at, 1)?;
     nodes::delete_all(tx, at, 2)?;
     list_put(tx, at, 0, 0)?;

@@ -3,13 +3,14 @@
 //! Owns connections, threads and queues. Knows no table.
 
 mod checkpoint;
+mod commits;
 mod reader;
 mod writer;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::inbox::Shape;
+use crate::watch::{Commit, Watch};
 use crate::{Error, Result, Tx, migrate};
 
 /// How a store is opened.
@@ -76,10 +78,17 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     file: PathBuf,
+    watched: Arc<Watched>,
     // `None` only while dropping.
     reads: Option<Sender<reader::Job>>,
     writes: Option<Sender<Box<dyn writer::Job>>>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// The count of commits, and who is told of them.
+struct Watched {
+    commits: commits::Commits,
+    watch: OnceLock<Arc<dyn Watch>>,
 }
 
 impl Store {
@@ -95,11 +104,15 @@ impl Store {
     /// Starts the threads around a writer's connection.
     fn start(options: &Options, writer: Connection) -> Result<Self> {
         let mut threads = Vec::new();
+        let commits = commits::Commits::of(&options.file);
+        let watched = Arc::new(Watched { commits, watch: OnceLock::new() });
         let (reads, read_queue) = bounded(QUEUE);
         for n in 0..options.readers.max(1) {
             let connection = connect(&options.file, Role::Reader)?;
-            let queue = read_queue.clone();
-            threads.push(spawn(&format!("read-{n}"), move || reader::run(&connection, &queue))?);
+            let (queue, watched) = (read_queue.clone(), Arc::clone(&watched));
+            threads.push(spawn(&format!("read-{n}"), move || {
+                reader::run(&connection, &queue, &watched);
+            })?);
         }
         let (nudge, nudged) = bounded(1);
         let keeper = connect(&options.file, Role::Keeper)?;
@@ -108,11 +121,25 @@ impl Store {
         let (writes, write_queue) = bounded(QUEUE);
         let work = options.batch_work;
         let shape = Shape { rows: options.node_size.0, kids: options.node_size.1 };
-        threads
-            .push(spawn("write", move || writer::run(&writer, work, shape, &write_queue, &wal))?);
+        let told = Arc::clone(&watched);
+        threads.push(spawn("write", move || {
+            writer::run(&writer, work, shape, &write_queue, &wal, &told);
+        })?);
 
         let file = options.file.clone();
-        Ok(Self(Arc::new(Inner { file, reads: Some(reads), writes: Some(writes), threads })))
+        let (reads, writes) = (Some(reads), Some(writes));
+        Ok(Self(Arc::new(Inner { file, watched, reads, writes, threads })))
+    }
+
+    /// Tells `watch` of commits from now on. Only one can watch; a second one changes nothing.
+    pub fn watch(&self, watch: Arc<dyn Watch>) {
+        watch.lost(self.newest_commit());
+        let _ = self.0.watched.watch.set(watch);
+    }
+
+    /// The newest commit, of this process or another, as of now.
+    pub fn newest_commit(&self) -> Option<Commit> {
+        self.0.watched.commits.newest()
     }
 
     /// Runs `use_case` on a snapshot of the data.

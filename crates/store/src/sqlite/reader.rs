@@ -7,9 +7,11 @@ use crossbeam_channel::Receiver;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::Watched;
 use super::writer::panic_text;
 use crate::dialect::Positional;
 use crate::inbox::Shape;
+use crate::watch::Commit;
 use crate::{Error, Result, Tx};
 
 /// A closure with the way to its caller inside.
@@ -35,19 +37,37 @@ where
     })
 }
 
-pub(super) fn run(conn: &Connection, queue: &Receiver<Job>) {
+pub(super) fn run(conn: &Connection, queue: &Receiver<Job>, watched: &Watched) {
     let texts = RefCell::new(Positional::default());
     for job in queue {
-        if let Err(error) = command(conn, "BEGIN") {
-            job(Err(error.into()));
-            continue;
-        }
-        job(Ok(&mut Tx::sqlite(conn, &texts, Shape::default())));
+        let snapshot = match begin(conn, watched) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                job(Err(error.into()));
+                continue;
+            }
+        };
+        let mut tx = Tx::sqlite(conn, &texts, Shape::default());
+        tx.snapshot = snapshot;
+        job(Ok(&mut tx));
         if let Err(error) = command(conn, "COMMIT") {
             tracing::error!(%error, "cannot end a read transaction");
             let _ = conn.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// Begins a transaction, with its snapshot where the number of that matters. It is known when no
+/// commit came while it was taken.
+fn begin(conn: &Connection, watched: &Watched) -> rusqlite::Result<Option<Commit>> {
+    if watched.watch.get().is_none() {
+        return command(conn, "BEGIN").map(|()| None);
+    }
+    let before = watched.commits.newest();
+    command(conn, "BEGIN")?;
+    // BEGIN alone takes no snapshot: the first statement that reads does.
+    conn.prepare_cached("SELECT 1 FROM tenant LIMIT 0")?.query([])?.next()?;
+    Ok(before.filter(|before| watched.commits.newest() == Some(*before)))
 }
 
 fn command(conn: &Connection, sql: &str) -> rusqlite::Result<()> {

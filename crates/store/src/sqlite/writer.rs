@@ -6,17 +6,19 @@
 //! of the batch is run once more, alone.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::Watched;
 use super::checkpoint::Wal;
 use crate::dialect::Positional;
 use crate::inbox::{Shape, fold};
+use crate::watch::{Commit, Touched};
 use crate::{Error, Result, Tx};
 
 /// A batch ends at this many closures or this much work, so that the first caller does not wait
@@ -24,6 +26,10 @@ use crate::{Error, Result, Tx};
 const BATCH_LEN: usize = 256;
 /// See [`BATCH_LEN`].
 pub(super) const BATCH_WORK: Duration = Duration::from_millis(5);
+
+/// How often an idle writer looks whether another process wrote. Until it has, copies of what was
+/// read are not used, so this is no matter of what is right (own figure).
+const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
 
 /// A closure, its result so far, and the way to its caller.
 pub(super) trait Job: Send {
@@ -83,9 +89,20 @@ pub(super) fn run(
     shape: Shape,
     queue: &Receiver<Box<dyn Job>>,
     wal: &Wal,
+    watched: &Watched,
 ) {
-    let writer = Writer { conn, batch_work, shape, texts: RefCell::new(Positional::default()) };
-    for first in queue {
+    let texts = RefCell::new(Positional::default());
+    let (touched, begun) = (RefCell::default(), Cell::default());
+    let writer = Writer { conn, batch_work, shape, texts, watched, touched, begun };
+    loop {
+        let first = match queue.recv_timeout(LOOK_FOR_OTHERS) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                writer.look_for_others();
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let members = writer.batch(first, queue);
         metrics::histogram!("countersign_write_batch_size").record(members.len() as f64);
         for member in members {
@@ -100,6 +117,11 @@ struct Writer<'c> {
     batch_work: Duration,
     shape: Shape,
     texts: RefCell<Positional>,
+    watched: &'c Watched,
+    /// What the transaction changed so far.
+    touched: RefCell<Vec<Touched>>,
+    /// The commit before the transaction, or after the last one.
+    begun: Cell<Option<Commit>>,
 }
 
 /// The transaction of a batch is gone, with everything in it.
@@ -109,7 +131,7 @@ impl Writer<'_> {
     /// Runs `first` and what waits behind it, and answers them all with their results settled.
     fn batch(&self, first: Box<dyn Job>, queue: &Receiver<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
         let mut members = vec![first];
-        if let Err(error) = self.command("BEGIN IMMEDIATE") {
+        if let Err(error) = self.begin() {
             members[0].fail(error.into());
             return members;
         }
@@ -129,7 +151,7 @@ impl Writer<'_> {
                 members.extend(queue.try_recv());
             }
         }
-        if alive.is_ok() && self.command("COMMIT").is_ok() {
+        if alive.is_ok() && self.commit().is_ok() {
             return members;
         }
         self.rollback();
@@ -151,7 +173,7 @@ impl Writer<'_> {
         }
         if !keep {
             self.command("ROLLBACK").map_err(|_| Dead)?;
-            self.command("BEGIN IMMEDIATE").map_err(|_| Dead)?;
+            self.begin().map_err(|_| Dead)?;
         }
         Ok(())
     }
@@ -172,20 +194,27 @@ impl Writer<'_> {
     /// Runs a closure and folds what it recorded. Says whether what it wrote shall stay.
     fn run_and_fold(&self, member: &mut dyn Job) -> bool {
         let mut tx = Tx::sqlite(self.conn, &self.texts, self.shape);
-        if !member.run(&mut tx) {
-            return false;
+        let mut keep = member.run(&mut tx);
+        if keep {
+            let folded = catch_unwind(AssertUnwindSafe(|| fold(&mut tx)));
+            let failed = match folded {
+                Ok(folded) => folded.err(),
+                Err(panic) => Some(Error::Panicked(panic_text(&panic))),
+            };
+            if let Some(error) = failed {
+                member.fail(error);
+                keep = false;
+            }
         }
-        match catch_unwind(AssertUnwindSafe(|| fold(&mut tx))) {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => member.fail(error),
-            Err(panic) => member.fail(Error::Panicked(panic_text(&panic))),
+        if self.watched.watch.get().is_some() {
+            self.touched.borrow_mut().append(&mut tx.touched);
         }
-        false
+        keep
     }
 
     /// Runs one member in a transaction of its own; what fails now is answered as it is.
     fn alone(&self, member: &mut dyn Job) {
-        if let Err(error) = self.command("BEGIN IMMEDIATE") {
+        if let Err(error) = self.begin() {
             member.fail(error.into());
             return;
         }
@@ -195,9 +224,47 @@ impl Writer<'_> {
             self.rollback();
         } else if self.conn.is_autocommit() {
             member.fail(Error::Engine("the database ended the transaction".into()));
-        } else if let Err(error) = self.command("COMMIT") {
+        } else if let Err(error) = self.commit() {
             self.rollback();
             member.fail(error.into());
+        }
+    }
+
+    /// Begins a transaction. From here on no other process can write.
+    fn begin(&self) -> rusqlite::Result<()> {
+        self.command("BEGIN IMMEDIATE")?;
+        self.touched.borrow_mut().clear();
+        self.begun.set(self.watched.commits.newest());
+        Ok(())
+    }
+
+    /// Commits, and tells who watches, before anybody gets an answer.
+    fn commit(&self) -> rusqlite::Result<()> {
+        self.command("COMMIT")?;
+        let Some(watch) = self.watched.watch.get() else { return Ok(()) };
+        let (before, newest) = (self.begun.get(), self.watched.commits.newest());
+        match (before, newest) {
+            // What changed nothing is no commit.
+            (Some(before), Some(newest)) if before == newest => {
+                watch.committed(before, before, &[]);
+            }
+            // The newest may be another process's already: the own one followed the one before.
+            (Some(before), Some(_)) => {
+                let own = Commit(before.0.wrapping_add(1));
+                watch.committed(before, own, &self.touched.borrow());
+                self.begun.set(Some(own));
+            }
+            _ => watch.lost(None),
+        }
+        Ok(())
+    }
+
+    /// Tells who watches when another process wrote while this thread had nothing to do.
+    fn look_for_others(&self) {
+        let Some(watch) = self.watched.watch.get() else { return };
+        let newest = self.watched.commits.newest();
+        if newest != self.begun.replace(newest) {
+            watch.lost(newest);
         }
     }
 

@@ -1,0 +1,131 @@
+//! What the hot set holds copies of, and under which names.
+
+use std::sync::Arc;
+
+use domain::inbox::{self, Entry};
+use domain::person::AliasKind;
+use domain::{AppId, DefinitionId, FlowId, InstanceId, PersonId, TenantId};
+use store::external::Head;
+use store::list;
+
+/// The name of a copy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Alias(TenantId, AliasKind, Box<str>),
+    Rows(TenantId, PersonId),
+    Shown(TenantId, PersonId),
+    Flow(TenantId, Box<str>),
+    Newest(TenantId, inbox::List),
+    FlowCard(TenantId, InstanceId),
+    Definition(TenantId, AppId, Box<str>),
+    Head(TenantId, AppId, Box<str>),
+    HeadById(TenantId, InstanceId),
+    Card(TenantId, InstanceId),
+    First(TenantId, list::List),
+}
+
+/// A person as others see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The alias that flows use; empty when they have none.
+    pub kunlun_id: String,
+    /// Their name.
+    pub name: String,
+}
+
+/// The card of an instance of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowCard {
+    /// Who started it.
+    pub initiator: PersonId,
+    /// What every task of it shows of it.
+    pub bytes: Vec<u8>,
+}
+
+/// The newest rows of a list under an inbox.
+#[derive(Debug)]
+pub(crate) struct Newest {
+    /// How many rows the list has in all.
+    pub(crate) n: i64,
+    /// Greatest first.
+    pub(crate) rows: Vec<Entry>,
+}
+
+impl Newest {
+    /// Whether no row of the list is missing here.
+    pub(crate) fn is_whole(&self) -> bool {
+        usize::try_from(self.n) == Ok(self.rows.len())
+    }
+}
+
+/// The first instances of a list of third-party ones.
+#[derive(Debug)]
+pub(crate) struct First {
+    pub(crate) ids: Vec<InstanceId>,
+    pub(crate) whole: bool,
+}
+
+/// A copy, cheap to clone.
+#[derive(Clone)]
+pub(crate) enum Value {
+    Person(PersonId),
+    People(Arc<Vec<PersonId>>),
+    Shown(Arc<Shown>),
+    Flow(FlowId),
+    Newest(Arc<Newest>),
+    FlowCard(Arc<FlowCard>),
+    Definition(DefinitionId),
+    Head(Head),
+    Card(Arc<Vec<u8>>),
+    First(Arc<First>),
+}
+
+impl Value {
+    /// Bytes of the content.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Person(_) | Self::Flow(_) | Self::Definition(_) | Self::Head(_) => 0,
+            Self::People(ids) => size_of_val(ids.as_slice()),
+            Self::Shown(shown) => shown.kunlun_id.len() + shown.name.len(),
+            Self::Newest(newest) => size_of_val(newest.rows.as_slice()),
+            Self::FlowCard(card) => card.bytes.len(),
+            Self::Card(card) => card.len(),
+            Self::First(first) => size_of_val(first.ids.as_slice()),
+        }
+    }
+}
+
+/// What can be copied, and taken out of a copy again.
+pub(crate) trait Copied: Sized {
+    fn wrap(self) -> Value;
+    fn take(copy: Value) -> Option<Self>;
+}
+
+macro_rules! copied {
+    ($($variant:ident: $what:ty),*) => {$(
+        impl Copied for $what {
+            fn wrap(self) -> Value {
+                Value::$variant(self)
+            }
+            fn take(copy: Value) -> Option<Self> {
+                match copy {
+                    Value::$variant(it) => Some(it),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+copied!(
+    Person: PersonId,
+    People: Arc<Vec<PersonId>>,
+    Shown: Arc<Shown>,
+    Flow: FlowId,
+    Newest: Arc<Newest>,
+    FlowCard: Arc<FlowCard>,
+    Definition: DefinitionId,
+    Head: Head,
+    Card: Arc<Vec<u8>>,
+    First: Arc<First>
+);

@@ -1,0 +1,227 @@
+//! What use cases that only read look at: the hot set first, then the database.
+//!
+//! The same use case runs without a transaction, on what is in memory alone, and with one, where
+//! what was missing is read and kept. Either way all that it sees is of one commit.
+
+use std::sync::Arc;
+
+use domain::inbox::List;
+use domain::person::AliasKind;
+use domain::{AppId, DefinitionId, FlowId, InstanceId, PersonId, TenantId};
+use store::Tx;
+use store::external::Head;
+use store::watch::{Commit, Piece, Touched};
+
+use crate::copies::{Copied, First, FlowCard, Key, Newest, Shown};
+use crate::{Context, Error, Result, card};
+
+/// How many rows of a list are kept: first pages of every size.
+pub(crate) const NEWEST: usize = 64;
+
+/// How many instances of a third-party list are kept: a page of the largest size, and one more
+/// that tells whether it is the last.
+pub(crate) const FIRST: usize = 501;
+
+/// What a reading use case sees.
+pub struct View<'v, 't> {
+    tx: Option<&'v mut Tx<'t>>,
+    cx: &'v Context,
+    /// The commit that all of it is of, where the hot set can help.
+    at: Option<Commit>,
+}
+
+impl<'v, 't> View<'v, 't> {
+    /// Over a reading transaction.
+    pub fn over(tx: &'v mut Tx<'t>, cx: &'v Context) -> Self {
+        let at = tx.snapshot().filter(|_| cx.hot.is_some());
+        Self { tx: Some(tx), cx, at }
+    }
+
+    /// Over what is in memory as of `commit`, and nothing else.
+    pub(crate) fn of_memory(cx: &'v Context, commit: Commit) -> Self {
+        Self { tx: None, cx, at: Some(commit) }
+    }
+
+    /// What a use case gets beside the data.
+    pub(crate) fn context(&self) -> &'v Context {
+        self.cx
+    }
+
+    /// Whether what is read is kept, so that a little more may be worth reading.
+    pub(crate) fn keeps(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// The transaction, for what is never kept.
+    pub(crate) fn tx(&mut self) -> Result<&mut Tx<'t>> {
+        self.tx.as_deref_mut().ok_or(Error::NotInMemory)
+    }
+
+    /// The copy under `key`, if there is one.
+    fn kept<T: Copied>(&self, key: &Key) -> Option<T> {
+        T::take(self.cx.hot.as_ref()?.get(self.at?, key)?)
+    }
+
+    /// The copy under `key`, else what `read` reads, which is kept with what it depends on. What is
+    /// not there is not kept: it would have to be known when it comes.
+    fn copy<T: Copied + Clone>(
+        &mut self,
+        key: Key,
+        read: impl FnOnce(&mut Tx<'t>, &Context) -> Result<Option<(T, Vec<Touched>)>>,
+    ) -> Result<Option<T>> {
+        if let Some(kept) = self.kept(&key) {
+            return Ok(Some(kept));
+        }
+        let cx = self.cx;
+        let Some((found, depends)) = read(self.tx()?, cx)? else { return Ok(None) };
+        if let (Some(hot), Some(at)) = (&cx.hot, self.at) {
+            hot.put(at, key, found.clone().wrap(), &depends);
+        }
+        Ok(Some(found))
+    }
+
+    /// The person behind an alias.
+    pub(crate) fn person_by_alias(
+        &mut self,
+        tenant: TenantId,
+        kind: AliasKind,
+        value: &str,
+    ) -> Result<Option<PersonId>> {
+        self.copy(Key::Alias(tenant, kind, value.into()), |tx, _| {
+            let found = store::person::person_by_alias(tx, tenant, kind, value)?;
+            Ok(found.map(|person| (person, vec![(tenant, Piece::Person(person))])))
+        })
+    }
+
+    /// Every id under which rows of a person may stand today.
+    pub(crate) fn rows_of(
+        &mut self,
+        tenant: TenantId,
+        person: PersonId,
+    ) -> Result<Arc<Vec<PersonId>>> {
+        let found = self.copy(Key::Rows(tenant, person), |tx, _| {
+            let today = store::person::person_today(tx, tenant, person)?;
+            let rows = store::person::person_rows_of(tx, tenant, today)?;
+            let depends = [person, today].map(|id| (tenant, Piece::Person(id)));
+            Ok(Some((Arc::new(rows), depends.into())))
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// A person as others see them, whoever they turned out to be.
+    pub(crate) fn shown(&mut self, tenant: TenantId, person: PersonId) -> Result<Arc<Shown>> {
+        let found = self.copy(Key::Shown(tenant, person), |tx, _| {
+            let today = store::person::person_today(tx, tenant, person)?;
+            let name = store::person::person_get(tx, tenant, today)?.map(|person| person.name);
+            let aliases = store::person::person_aliases(tx, tenant, today)?;
+            let alias = aliases.into_iter().find(|(kind, _)| *kind == AliasKind::Kunlun);
+            let kunlun_id = alias.map(|(_, value)| value).unwrap_or_default();
+            let shown = Shown { kunlun_id, name: name.unwrap_or_default() };
+            let depends = [person, today].map(|id| (tenant, Piece::Person(id)));
+            Ok(Some((Arc::new(shown), depends.into())))
+        })?;
+        found.ok_or_else(|| Error::Internal(format!("person {person} cannot be shown")))
+    }
+
+    /// The number of a flow.
+    pub(crate) fn flow(&mut self, tenant: TenantId, api_id: &str) -> Result<Option<FlowId>> {
+        self.copy(Key::Flow(tenant, api_id.into()), |tx, _| {
+            let found = store::flow::flow_by_api_id(tx, tenant, api_id)?;
+            Ok(found.map(|flow| (flow, vec![(tenant, Piece::Flow(flow))])))
+        })
+    }
+
+    /// The newest rows of a list, and how many there are in all.
+    pub(crate) fn newest(&mut self, tenant: TenantId, list: List) -> Result<Arc<Newest>> {
+        let found = self.copy(Key::Newest(tenant, list), |tx, _| {
+            let (n, rows) = store::inbox::newest(tx, tenant, list, NEWEST)?;
+            Ok(Some((Arc::new(Newest { n, rows }), vec![(tenant, Piece::Inbox(list))])))
+        })?;
+        found.ok_or_else(|| Error::Internal("a list cannot be read".into()))
+    }
+
+    /// The card of an instance of a flow.
+    pub(crate) fn flow_card(&mut self, tenant: TenantId, id: InstanceId) -> Result<Arc<FlowCard>> {
+        let found = self.copy(Key::FlowCard(tenant, id), |tx, cx| {
+            let card = card::read_flow(tx, cx, tenant, id)?;
+            Ok(card.map(|card| (Arc::new(card), vec![(tenant, Piece::FlowInstance(id))])))
+        })?;
+        found.ok_or_else(|| Error::Internal(format!("instance {id} is in an inbox but not there")))
+    }
+
+    /// The id of an app's definition by its real or its own code.
+    pub(crate) fn definition(
+        &mut self,
+        tenant: TenantId,
+        app: AppId,
+        code: &str,
+    ) -> Result<Option<DefinitionId>> {
+        self.copy(Key::Definition(tenant, app, code.into()), |tx, _| {
+            let found = match store::definition::definition_head(tx, tenant, code)? {
+                Some((owner, id)) if owner == app => Some(id),
+                _ => store::definition::definition_id_by_custom_code(tx, tenant, app, code)?,
+            };
+            Ok(found.map(|id| (id, vec![(tenant, Piece::Definition(id))])))
+        })
+    }
+
+    /// Where an app's third-party instance is, by the app's own id.
+    pub(crate) fn head(
+        &mut self,
+        tenant: TenantId,
+        app: AppId,
+        name: &str,
+    ) -> Result<Option<Head>> {
+        self.copy(Key::Head(tenant, app, name.into()), |tx, _| {
+            let found = store::external::instance_head(tx, tenant, app, name)?;
+            Ok(found.map(|head| (head, vec![(tenant, Piece::External(head.id))])))
+        })
+    }
+
+    /// Where a third-party instance is.
+    pub(crate) fn head_by_id(&mut self, tenant: TenantId, id: InstanceId) -> Result<Option<Head>> {
+        self.copy(Key::HeadById(tenant, id), |tx, _| {
+            let found = store::external::instance_head_by_id(tx, tenant, id)?;
+            Ok(found.map(|head| (head, vec![(tenant, Piece::External(id))])))
+        })
+    }
+
+    /// The bytes of a third-party instance's card; `None` when it is unknown or purged.
+    pub(crate) fn card(
+        &mut self,
+        tenant: TenantId,
+        id: InstanceId,
+    ) -> Result<Option<Arc<Vec<u8>>>> {
+        self.copy(Key::Card(tenant, id), |tx, cx| {
+            let card = card::bytes(tx, cx, tenant, id)?;
+            Ok(card.map(|card| (Arc::new(card), vec![(tenant, Piece::External(id))])))
+        })
+    }
+
+    /// At most `limit` instances of a third-party list after `after`, in order.
+    pub(crate) fn list_page(
+        &mut self,
+        tenant: TenantId,
+        list: store::list::List,
+        after: InstanceId,
+        limit: usize,
+    ) -> Result<Vec<InstanceId>> {
+        let key = Key::First(tenant, list);
+        let first: Option<Arc<First>> = if after == InstanceId(0) && self.keeps() {
+            self.copy(key, |tx, _| {
+                let ids = store::list::list_page(tx, tenant, list, after, FIRST)?;
+                let first = First { whole: ids.len() < FIRST, ids };
+                Ok(Some((Arc::new(first), vec![(tenant, Piece::ExternalList(list))])))
+            })?
+        } else {
+            self.kept(&key)
+        };
+        if let Some(first) = first {
+            let rest = &first.ids[first.ids.partition_point(|id| *id <= after)..];
+            if first.whole || rest.len() >= limit {
+                return Ok(rest.iter().take(limit).copied().collect());
+            }
+        }
+        Ok(store::list::list_page(self.tx()?, tenant, list, after, limit)?)
+    }
+}
