@@ -129,7 +129,7 @@ pub(crate) mod tests {
     use crate::card::Renderers;
     use crate::keys::Keyring;
 
-    fn context(key: u8) -> Context {
+    pub(crate) fn context(key: u8) -> Context {
         Context {
             now: Millis(0),
             ids: Arc::new(Ids::new([key; 32])),

@@ -225,3 +225,121 @@ impl<'v, 't> View<'v, 't> {
         Ok(store::list::list_page(self.tx()?, tenant, list, after, limit)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use domain::time::ManualClock;
+    use domain::{Ids, Millis};
+    use store::person::{Person, person_put};
+    use store::{Options, Store};
+
+    use super::*;
+    use crate::keys::Keyring;
+    use crate::page::tests::context;
+    use crate::{Hub, Settings};
+
+    const TENANT: TenantId = TenantId(1);
+    const WHO: PersonId = PersonId(7);
+
+    fn store(folder: &tempfile::TempDir) -> Store {
+        Store::open(&Options::new(folder.path().join("data.db")), Millis(0)).unwrap()
+    }
+
+    fn hub(folder: &tempfile::TempDir) -> Hub {
+        let clock = Arc::new(ManualClock::new(Millis(0)));
+        let (ids, keys) = (Arc::new(Ids::new([1; 32])), Keyring::new([1; 32], &[]));
+        Hub::new(store(folder), clock, ids, keys, context(1).render, Settings::default())
+    }
+
+    fn named(name: &str) -> Person {
+        let name = name.to_owned();
+        Person { id: WHO, name, names: Vec::new(), department: String::new(), stub: false }
+    }
+
+    async fn rename(hub: &Hub, name: &'static str) {
+        hub.write(move |tx, _| Ok(person_put(tx, TENANT, &named(name), Millis(0))?)).await.unwrap();
+    }
+
+    /// The name that is shown, and whether it came from memory.
+    async fn name(hub: &Hub) -> (String, bool) {
+        let look = |view: &mut View<'_, '_>| {
+            let shown = view.shown(TENANT, WHO)?;
+            Ok((shown.name.clone(), view.tx().is_err()))
+        };
+        hub.look(look).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_read_once_comes_from_memory_until_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = hub(&folder);
+        rename(&hub, "Ann").await;
+        assert_eq!(name(&hub).await, ("Ann".into(), false));
+        assert_eq!(name(&hub).await, ("Ann".into(), true));
+        // Others may change, and so may nothing at all.
+        hub.write(|tx, _| {
+            Ok(person_put(tx, TENANT, &Person { id: PersonId(8), ..named("Bob") }, Millis(0))?)
+        })
+        .await
+        .unwrap();
+        hub.write(|_, _| Ok(())).await.unwrap();
+        assert_eq!(name(&hub).await, ("Ann".into(), true));
+        rename(&hub, "Anna").await;
+        assert_eq!(name(&hub).await, ("Anna".into(), false));
+        assert_eq!(name(&hub).await, ("Anna".into(), true));
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_commit_is_not_kept_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = Arc::new(hub(&folder));
+        rename(&hub, "Ann").await;
+        let (has_read, wait_for_read) = mpsc::channel();
+        let (go_on, wait_to_go_on) = mpsc::channel();
+        let wait_to_go_on = std::sync::Mutex::new(wait_to_go_on);
+        let reader = Arc::clone(&hub);
+        let slow = tokio::spawn(async move {
+            // The reader has the old name in its hands while the new one is committed.
+            let look = move |view: &mut View<'_, '_>| {
+                let shown = view.copy(Key::Shown(TENANT, WHO), |tx, _| {
+                    let name = store::person::person_get(tx, TENANT, WHO)?.unwrap().name;
+                    has_read.send(()).unwrap();
+                    wait_to_go_on.lock().unwrap().recv().unwrap();
+                    let shown = Shown { kunlun_id: String::new(), name };
+                    Ok(Some((Arc::new(shown), vec![(TENANT, Piece::Person(WHO))])))
+                })?;
+                Ok(shown.unwrap().name.clone())
+            };
+            reader.look(look).await.unwrap()
+        });
+        tokio::task::spawn_blocking(move || wait_for_read.recv().unwrap()).await.unwrap();
+        rename(&hub, "Anna").await;
+        go_on.send(()).unwrap();
+        assert_eq!(slow.await.unwrap(), "Ann");
+        assert_eq!(name(&hub).await, ("Anna".into(), false));
+    }
+
+    #[tokio::test]
+    async fn what_another_process_changes_is_seen_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = hub(&folder);
+        rename(&hub, "Ann").await;
+        assert_eq!(name(&hub).await.0, "Ann");
+        assert_eq!(name(&hub).await, ("Ann".into(), true));
+        // As good as another process: nobody tells the hub.
+        let other = store(&folder);
+        let write = |tx: &mut Tx<'_>| person_put(tx, TENANT, &named("Anna"), Millis(0));
+        other.write(write).await.unwrap();
+        assert_eq!(name(&hub).await, ("Anna".into(), false));
+        // The next commit here finds that another one came between.
+        hub.write(|tx, _| {
+            Ok(person_put(tx, TENANT, &Person { id: PersonId(8), ..named("Bob") }, Millis(0))?)
+        })
+        .await
+        .unwrap();
+        assert_eq!(name(&hub).await, ("Anna".into(), false));
+        assert_eq!(name(&hub).await, ("Anna".into(), true));
+    }
+}
