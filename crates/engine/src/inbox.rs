@@ -163,11 +163,7 @@ pub fn show_all(
     rows.into_iter().map(show).collect()
 }
 
-fn flow_numbers(
-    view: &mut View<'_, '_>,
-    tenant: TenantId,
-    api_ids: &[String],
-) -> Result<Vec<i64>> {
+fn flow_numbers(view: &mut View<'_, '_>, tenant: TenantId, api_ids: &[String]) -> Result<Vec<i64>> {
     let mut numbers = Vec::with_capacity(api_ids.len());
     for api_id in api_ids {
         numbers.extend(view.flow(tenant, api_id)?.map(FlowId::get));

@@ -148,7 +148,8 @@ fn named(
         }
         let card = card::read(view, caller.tenant, *id, &choice)?;
         found.extend(
-            card.filter(|card| !needs_task || card.tasks().next().is_some()).map(|card| (*id, card)),
+            card.filter(|card| !needs_task || card.tasks().next().is_some())
+                .map(|card| (*id, card)),
         );
         if found.len() == limit {
             break;

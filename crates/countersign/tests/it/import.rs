@@ -10,6 +10,7 @@ use domain::flow::{FlowDetails, Instance, InstanceDetails, Logic, Part, Status, 
 use domain::person::AliasKind;
 use domain::{InstanceId, Millis, PersonId, TaskId};
 use engine::flows;
+use engine::import::apply;
 use engine::people::{ImportedPerson, import};
 use serde_json::{Value, json};
 
@@ -254,6 +255,47 @@ async fn a_task_costs_at_most_twelve_row_writes_also_in_long_lists() {
     let (all, most) = made.await.unwrap();
     println!("row writes a task: {:.2} in the mean, {most} with a split", all as f64 / 2_000.0);
     assert!(all <= 12 * 2_000, "{all}");
+}
+
+#[tokio::test]
+async fn a_sync_of_three_tasks_takes_at_most_forty_five_statements() {
+    let hub = TestHub::new().await;
+    let app = hub.app("cli_oa").await;
+    app.define("leave").await;
+    let owner = "cli_oa";
+    let counted = hub.hub.write(move |tx, cx| {
+        let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
+        let mut counts = Vec::new();
+        for (n, status) in [(1, "PENDING"), (2, "PENDING"), (2, "APPROVED")] {
+            let tasks: Vec<Value> = ["ann", "bob", "cat"]
+                .iter()
+                .map(|user| {
+                    json!({"task_id": format!("{n}-{user}"), "user_id": user, "status": status,
+                        "links": {"pc_link": "https://oa.example.com"}, "create_time": "1",
+                        "end_time": "0", "update_time": "1"})
+                })
+                .collect();
+            let line = json!({"record": "external_instance", "app_id": owner,
+                "approval_code": "leave", "instance_id": format!("i{n}"), "status": status,
+                "user_id": "dan", "links": {"pc_link": "https://oa.example.com"},
+                "start_time": "1", "end_time": "0", "update_time": "1", "task_list": tasks,
+                "i18n_resources": []});
+            let record = api::import::read(line.to_string().as_bytes()).unwrap();
+            let before = tx.statements();
+            apply(tx, cx, tenant, &[record])?.pop().unwrap().unwrap();
+            store::inbox::settle(tx)?;
+            // Less the savepoint of an imported record, which a sync does not have.
+            counts.push(tx.statements() - before - 2);
+        }
+        Ok(counts)
+    });
+    // The first also makes the people.
+    let counts = counted.await.unwrap();
+    println!(
+        "statements: first {}, next {}, all tasks decided {}",
+        counts[0], counts[1], counts[2]
+    );
+    assert!(counts[1] <= 45 && counts[2] <= 45, "{counts:?}");
 }
 
 #[tokio::test]

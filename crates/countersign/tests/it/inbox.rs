@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{HOT_SETS, assert_hot_sets_filled, App, Setup, TestHub, USER_TASKS};
+use crate::support::{App, HOT_SETS, Setup, TestHub, USER_TASKS, assert_hot_sets_filled};
 
 const PEOPLE: usize = 4;
 const FLOWS: usize = 3;

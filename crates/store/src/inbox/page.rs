@@ -108,12 +108,7 @@ fn page_of(mut rows: Rows, skip: usize, limit: usize) -> Rows {
 }
 
 /// How many rows a list has, and its newest, greatest first, at most `limit`.
-pub fn newest(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    list: List,
-    limit: usize,
-) -> Result<(i64, Rows)> {
+pub fn newest(tx: &mut Tx<'_>, tenant: TenantId, list: List, limit: usize) -> Result<(i64, Rows)> {
     let at = At { tenant, list };
     let n = total(tx, at)?;
     let rows = if n == 0 { Rows::new() } else { read_between(tx, at, MIN, MAX, limit)? };
