@@ -12,7 +12,7 @@ const FORMAT: i64 = 1;
 
 /// How this wire renders cards; the binary hands it to the engine.
 pub fn renderers() -> Renderers {
-    Renderers { format: FORMAT, head, task, flow }
+    Renderers { format: FORMAT, head, task, flow, initiator }
 }
 
 fn quoted(text: &str) -> String {
@@ -57,6 +57,12 @@ fn text_in(texts: &[LangText], language: &str) -> Value {
         Some((code, text)) => json!({"language_code": code, "text": text}),
         None => json!({"language_code": language, "text": ""}),
     }
+}
+
+/// The member of a human task that names who started its instance.
+fn initiator(kunlun_id: &str, name: &str) -> Vec<u8> {
+    let (id, name) = (quoted(kunlun_id), quoted(name));
+    format!(r#""initiator":{{"user_id":{id},"name":{name}}}"#).into_bytes()
 }
 
 /// The members of a human task that belong to its instance, without the braces around them.

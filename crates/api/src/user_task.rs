@@ -2,7 +2,6 @@
 
 use domain::limits::{API_IDS, ID_CHARS};
 use engine::inbox::{self, Asked, UserTask};
-use serde_json::Value;
 
 use crate::fault::{Code, Fault};
 use crate::fields::{Faults, Object, body};
@@ -52,24 +51,28 @@ fn asked(object: &Object<'_>) -> Asked {
     }
 }
 
+/// What a task has beside its cards, in bytes: member names and two numbers.
+const AROUND: usize = 90;
+
 /// The answer, copied together from the bytes of cards.
 fn render(count: i64, tasks: &[UserTask]) -> Vec<u8> {
-    let size: usize = tasks.iter().map(|task| task.card.bytes.len() + 200).sum();
-    let mut out = Vec::with_capacity(size + 100);
-    let head = format!(r#"{{"code":0,"msg":"success","data":{{"count":"{count}","tasks":["#);
-    out.extend_from_slice(head.as_bytes());
+    let size = |task: &UserTask| task.card.bytes.len() + task.initiator.bytes.len() + AROUND;
+    let mut out = Vec::with_capacity(tasks.iter().map(size).sum::<usize>() + AROUND);
+    let mut number = itoa::Buffer::new();
+    out.extend_from_slice(br#"{"code":0,"msg":"success","data":{"count":""#);
+    out.extend_from_slice(number.format(count).as_bytes());
+    out.extend_from_slice(br#"","tasks":["#);
     for (index, task) in tasks.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        let own = format!(
-            r#"{{"task_id":"{}","task_start_time":"{}","initiator":{{"user_id":{},"name":{}}},"#,
-            task.entry.key.task,
-            task.entry.key.start,
-            Value::from(task.initiator.kunlun_id.as_str()),
-            Value::from(task.initiator.name.as_str()),
-        );
-        out.extend_from_slice(own.as_bytes());
+        out.extend_from_slice(br#"{"task_id":""#);
+        out.extend_from_slice(number.format(task.entry.key.task).as_bytes());
+        out.extend_from_slice(br#"","task_start_time":""#);
+        out.extend_from_slice(number.format(task.entry.key.start).as_bytes());
+        out.extend_from_slice(br#"","#);
+        out.extend_from_slice(&task.initiator.bytes);
+        out.push(b',');
         out.extend_from_slice(&task.card.bytes);
         out.push(b'}');
     }

@@ -41,6 +41,9 @@ pub struct Renderers {
     pub task: fn(&Task) -> Vec<u8>,
     /// An instance of a human-task flow, but for its task, start and initiator.
     pub flow: fn(&domain::flow::Instance) -> Vec<u8>,
+    /// Whoever started an instance of a flow: their alias there, empty when they have none, and
+    /// their name.
+    pub initiator: fn(&str, &str) -> Vec<u8>,
 }
 
 /// A card as it was read, with what a filter chooses of it.

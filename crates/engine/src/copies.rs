@@ -27,10 +27,8 @@ pub(crate) enum Key {
 /// A person as others see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// The alias that flows use; empty when they have none.
-    pub kunlun_id: String,
-    /// Their name.
-    pub name: String,
+    /// What a task shows of whoever started its instance.
+    pub bytes: Vec<u8>,
 }
 
 /// The card of an instance of a flow.
@@ -86,7 +84,7 @@ impl Value {
         match self {
             Self::Person(_) | Self::Flow(_) | Self::Definition(_) | Self::Head(_) => 0,
             Self::People(ids) => size_of_val(ids.as_slice()),
-            Self::Shown(shown) => shown.kunlun_id.len() + shown.name.len(),
+            Self::Shown(shown) => shown.bytes.len(),
             Self::Newest(newest) => size_of_val(newest.rows.as_slice()),
             Self::FlowCard(card) => card.bytes.len(),
             Self::Card(card) => card.len(),

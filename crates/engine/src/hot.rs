@@ -7,12 +7,13 @@
 //! lately goes first. Knows nothing of what is copied and nothing of SQL.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::quality::RandomState;
 use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 use store::watch::{Commit, Touched, Watch};
 
 use crate::copies::{Key, Value};
@@ -52,14 +53,14 @@ const EXPECTED: u64 = 16 << 10;
 
 pub(crate) struct HotSet {
     of: AtomicU64,
-    cache: Cache<Key, Arc<Kept>, Weight>,
+    cache: Cache<Key, Arc<Kept>, Weight, RandomState>,
     marks: [Mutex<Marks>; MAPS],
     hasher: RandomState,
 }
 
 #[derive(Default)]
 struct Marks {
-    of: HashMap<Touched, Dead>,
+    of: HashMap<Touched, Dead, RandomState>,
     /// Marks that nobody holds are thrown away when there are this many.
     sweep_at: usize,
 }
@@ -70,9 +71,15 @@ impl HotSet {
         let expected = usize::try_from(bytes / EXPECTED).unwrap_or(usize::MAX);
         Self {
             of: AtomicU64::new(NONE),
-            cache: Cache::with_weighter(expected, bytes, Weight),
+            cache: Cache::with(
+                expected,
+                bytes,
+                Weight,
+                RandomState::default(),
+                DefaultLifecycle::default(),
+            ),
             marks: Default::default(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Inboxes: moving rows when something changes, and one person's page of human tasks.
 
-use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::inbox::{Entry, Family, List, Relation, State};
@@ -125,7 +124,10 @@ fn from_newest(
         let floor = question.from.unwrap_or(i64::MIN);
         let beyond = newest.rows.last().is_some_and(|last| last.key.start < floor);
         all_there &= newest.is_whole() || beyond;
-        rows.extend(newest.rows.iter().filter(|entry| is_asked_for(question, entry)));
+        let asked_for = newest.rows.iter().filter(|entry| is_asked_for(question, entry));
+        // Of a plain question no list can give more to the page than is up to its end.
+        let most = if is_plain { skip + question.limit } else { NEWEST };
+        rows.extend(asked_for.take(most));
     }
     if !is_plain && !all_there {
         return Ok(None);
@@ -151,12 +153,17 @@ pub fn show_all(
     tenant: TenantId,
     rows: Vec<Entry>,
 ) -> Result<Vec<UserTask>> {
-    let mut known: HashMap<PersonId, Arc<Shown>> = HashMap::new();
+    // A page has few people: looking through them costs less than hashing.
+    let mut known: Vec<(PersonId, Arc<Shown>)> = Vec::new();
     let show = |entry: Entry| {
         let card = view.flow_card(tenant, entry.instance)?;
-        let initiator = match known.entry(card.initiator) {
-            MapEntry::Occupied(shown) => Arc::clone(shown.get()),
-            MapEntry::Vacant(new) => Arc::clone(new.insert(view.shown(tenant, card.initiator)?)),
+        let initiator = match known.iter().find(|(person, _)| *person == card.initiator) {
+            Some((_, shown)) => Arc::clone(shown),
+            None => {
+                let shown = view.shown(tenant, card.initiator)?;
+                known.push((card.initiator, Arc::clone(&shown)));
+                shown
+            }
         };
         Ok(UserTask { entry, initiator, card })
     };

@@ -139,6 +139,7 @@ pub(crate) mod tests {
                 head: |_| Vec::new(),
                 task: |_| Vec::new(),
                 flow: |_| Vec::new(),
+                initiator: |_, name| name.into(),
             },
             settings: Settings::default(),
             hot: None,

@@ -110,13 +110,14 @@ impl<'v, 't> View<'v, 't> {
 
     /// A person as others see them, whoever they turned out to be.
     pub(crate) fn shown(&mut self, tenant: TenantId, person: PersonId) -> Result<Arc<Shown>> {
-        let found = self.copy(Key::Shown(tenant, person), |tx, _| {
+        let found = self.copy(Key::Shown(tenant, person), |tx, cx| {
             let today = store::person::person_today(tx, tenant, person)?;
             let name = store::person::person_get(tx, tenant, today)?.map(|person| person.name);
             let aliases = store::person::person_aliases(tx, tenant, today)?;
             let alias = aliases.into_iter().find(|(kind, _)| *kind == AliasKind::Kunlun);
             let kunlun_id = alias.map(|(_, value)| value).unwrap_or_default();
-            let shown = Shown { kunlun_id, name: name.unwrap_or_default() };
+            let bytes = (cx.render.initiator)(&kunlun_id, &name.unwrap_or_default());
+            let shown = Shown { bytes };
             let depends = [person, today].map(|id| (tenant, Piece::Person(id)));
             Ok(Some((Arc::new(shown), depends.into())))
         })?;
@@ -266,7 +267,7 @@ mod tests {
     async fn name(hub: &Hub) -> (String, bool) {
         let look = |view: &mut View<'_, '_>| {
             let shown = view.shown(TENANT, WHO)?;
-            Ok((shown.name.clone(), view.tx().is_err()))
+            Ok((String::from_utf8(shown.bytes.clone()).unwrap(), view.tx().is_err()))
         };
         hub.look(look).await.unwrap()
     }
@@ -307,10 +308,10 @@ mod tests {
                     let name = store::person::person_get(tx, TENANT, WHO)?.unwrap().name;
                     has_read.send(()).unwrap();
                     wait_to_go_on.lock().unwrap().recv().unwrap();
-                    let shown = Shown { kunlun_id: String::new(), name };
+                    let shown = Shown { bytes: name.into() };
                     Ok(Some((Arc::new(shown), vec![(TENANT, Piece::Person(WHO))])))
                 })?;
-                Ok(shown.unwrap().name.clone())
+                Ok(String::from_utf8(shown.unwrap().bytes.clone()).unwrap())
             };
             reader.look(look).await.unwrap()
         });
