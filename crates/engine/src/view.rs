@@ -111,15 +111,11 @@ impl<'v, 't> View<'v, 't> {
     /// A person as others see them, whoever they turned out to be.
     pub(crate) fn shown(&mut self, tenant: TenantId, person: PersonId) -> Result<Arc<Shown>> {
         let found = self.copy(Key::Shown(tenant, person), |tx, cx| {
-            let today = store::person::person_today(tx, tenant, person)?;
-            let name = store::person::person_get(tx, tenant, today)?.map(|person| person.name);
-            let aliases = store::person::person_aliases(tx, tenant, today)?;
-            let alias = aliases.into_iter().find(|(kind, _)| *kind == AliasKind::Kunlun);
-            let kunlun_id = alias.map(|(_, value)| value).unwrap_or_default();
-            let bytes = (cx.render.initiator)(&kunlun_id, &name.unwrap_or_default());
-            let shown = Shown { bytes };
-            let depends = [person, today].map(|id| (tenant, Piece::Person(id)));
-            Ok(Some((Arc::new(shown), depends.into())))
+            let found = store::person::person_shown(tx, tenant, person, AliasKind::Kunlun)?;
+            Ok(found.map(|(today, name, kunlun_id)| {
+                let shown = Shown { bytes: (cx.render.initiator)(&kunlun_id, &name) };
+                (Arc::new(shown), [person, today].map(|id| (tenant, Piece::Person(id))).into())
+            }))
         })?;
         found.ok_or_else(|| Error::Internal(format!("person {person} cannot be shown")))
     }

@@ -103,6 +103,11 @@ impl Row<'_> {
         Ok(self.str(column)?.to_owned())
     }
 
+    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<String>> {
+        let Self::Sqlite(row) = self;
+        Ok(row.get(column)?)
+    }
+
     /// Text without a copy, valid until the next row.
     pub(crate) fn str(&self, column: usize) -> Result<&str> {
         let Self::Sqlite(row) = self;
