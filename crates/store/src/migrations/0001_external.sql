@@ -82,7 +82,7 @@ CREATE TABLE definition (
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   PRIMARY KEY (tenant_id, definition_id)
-) {clustered};
+);
 
 CREATE UNIQUE INDEX definition_by_real_code ON definition (tenant_id, real_code);
 
@@ -111,7 +111,7 @@ CREATE TABLE external_instance (
   update_time BIGINT NOT NULL,
   details TEXT NOT NULL,
   PRIMARY KEY (tenant_id, instance_id)
-) {clustered};
+);
 
 CREATE UNIQUE INDEX external_instance_by_external_id
   ON external_instance (tenant_id, app_id, external_id);
@@ -128,7 +128,7 @@ CREATE TABLE external_task (
   update_time BIGINT NOT NULL,
   details TEXT NOT NULL,
   PRIMARY KEY (tenant_id, instance_id, task_id)
-) {clustered};
+);
 
 CREATE TABLE external_cc (
   tenant_id BIGINT NOT NULL,
@@ -141,7 +141,7 @@ CREATE TABLE external_cc (
   update_time BIGINT NOT NULL,
   details TEXT NOT NULL,
   PRIMARY KEY (tenant_id, instance_id, cc_id)
-) {clustered};
+);
 
 -- What a query answers for an instance, rendered when it was written.
 CREATE TABLE external_card (
@@ -150,7 +150,7 @@ CREATE TABLE external_card (
   format SMALLINT NOT NULL,
   card {bytes} NOT NULL,
   PRIMARY KEY (tenant_id, instance_id)
-) {clustered};
+);
 
 -- One row per instance and task status that it holds.
 CREATE TABLE external_by_status (

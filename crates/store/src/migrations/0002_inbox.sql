@@ -9,7 +9,7 @@ CREATE TABLE flow (
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   PRIMARY KEY (tenant_id, flow_id)
-) {clustered};
+);
 
 CREATE UNIQUE INDEX flow_by_api_id ON flow (tenant_id, api_id);
 
@@ -26,7 +26,7 @@ CREATE TABLE flow_instance (
   card {bytes} NOT NULL,
   details TEXT NOT NULL,
   PRIMARY KEY (tenant_id, instance_id)
-) {clustered};
+);
 
 CREATE TABLE flow_task (
   tenant_id BIGINT NOT NULL,
@@ -70,7 +70,7 @@ CREATE TABLE flow_history (
   person_id BIGINT,
   details TEXT NOT NULL,
   PRIMARY KEY (tenant_id, instance_id, seq)
-) {clustered};
+);
 
 -- In exactly the order that a page reads, backwards.
 CREATE TABLE inbox_row (
