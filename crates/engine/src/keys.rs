@@ -44,16 +44,32 @@ pub struct Keyring(Vec<ServerKey>);
 struct ServerKey {
     id: [u8; KEY_ID_BYTES],
     secret: SecretBox<[u8; KEY_BYTES]>,
+    /// The start of every signature of a token: every request checks one.
+    token: Hmac<Sha256>,
 }
 
 impl ServerKey {
     fn derive(&self, purpose: Use) -> [u8; 32] {
         mac(self.secret.expose_secret(), &[purpose.label()])
     }
+
+    fn sign(&self, purpose: Use, parts: &[&[u8]]) -> [u8; 32] {
+        match purpose {
+            Use::Token => finish(self.token.clone(), parts),
+            other => mac(&self.derive(other), parts),
+        }
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut hmac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    finish(keyed(key), parts)
+}
+
+fn finish(mut hmac: Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
     for part in parts {
         hmac.update(part);
     }
@@ -67,7 +83,8 @@ impl Keyring {
             let digest: [u8; 32] = Sha256::digest(bytes).into();
             let mut id = [0; KEY_ID_BYTES];
             id.copy_from_slice(&digest[..KEY_ID_BYTES]);
-            ServerKey { id, secret: SecretBox::new(Box::new(*bytes)) }
+            let token = keyed(&mac(bytes, &[Use::Token.label()]));
+            ServerKey { id, secret: SecretBox::new(Box::new(*bytes)), token }
         };
         Self(std::iter::once(&first).chain(older).map(key).collect())
     }
@@ -89,7 +106,7 @@ impl Keyring {
 
     /// A signature by the first key.
     pub(crate) fn sign(&self, purpose: Use, parts: &[&[u8]]) -> [u8; 32] {
-        mac(&self.0[0].derive(purpose), parts)
+        self.0[0].sign(purpose, parts)
     }
 
     /// Whether `signature` (possibly shortened) over `parts` is by the key with `id`.
@@ -101,7 +118,7 @@ impl Keyring {
         signature: &[u8],
     ) -> bool {
         self.0.iter().filter(|key| key.id == id).any(|key| {
-            let full = mac(&key.derive(purpose), parts);
+            let full = key.sign(purpose, parts);
             full[..signature.len().min(32)].ct_eq(signature).into()
         })
     }
