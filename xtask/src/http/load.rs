@@ -27,6 +27,9 @@ pub(crate) struct Load {
     /// The server's processor time for a request, in microseconds; with a writer beside the load its
     /// writes are in it.
     pub(crate) cpu: f64,
+    /// How many cores it kept busy. A bare server with time left was waiting for the load generator,
+    /// and then the ratio of requests flatters the product.
+    pub(crate) busy: f64,
     requests: u64,
 }
 
@@ -90,7 +93,8 @@ impl Wrk {
             bail!("{}: {requests} requests, {refused} refused, {broken} broken", file.display());
         }
         let ticks = server.ticks()?.saturating_sub(before);
-        let cpu = ticks as f64 * self.micros_per_tick / requests as f64;
-        Ok(Load { rate: requests as f64 * 1e6 / micros as f64, p50, p99, cpu, requests })
+        let (used, requested) = (ticks as f64 * self.micros_per_tick, requests as f64);
+        let (cpu, busy) = (used / requested, used / micros as f64);
+        Ok(Load { rate: requested * 1e6 / micros as f64, p50, p99, cpu, busy, requests })
     }
 }

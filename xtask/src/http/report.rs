@@ -88,6 +88,7 @@ fn reads(reads: &[Reads]) -> String {
         "mode",
         "requests to bare",
         "CPU to bare",
+        "cores busy (bare)",
         "p50 µs (bare)",
         "p99 µs (bare)",
         "p99 to bare",
@@ -98,12 +99,13 @@ fn reads(reads: &[Reads]) -> String {
     ]);
     for read in reads {
         let [p50, bare_p50, p99, bare_p99] = read.latencies();
+        let [busy, bare_busy] = read.busy();
         let idle = reads.iter().find(|other| {
             (other.row, other.size, other.mode, other.under.suffix())
                 == (read.row, read.size, read.mode, "")
         });
-        let busy = idle.filter(|_| read.writes().is_some());
-        let to_idle = busy.map(|idle| format!("{:.2}", p99 / idle.latencies()[2]));
+        let written = idle.filter(|_| read.writes().is_some());
+        let to_idle = written.map(|idle| format!("{:.2}", p99 / idle.latencies()[2]));
         let noisy = read.spread() > NOISE || read.bare_spread() > NOISE;
         table.add_row([
             read.row.to_owned(),
@@ -111,6 +113,7 @@ fn reads(reads: &[Reads]) -> String {
             format!("{}{}", read.mode.name(), read.under.suffix()),
             format!("{:.3}", read.ratio()),
             format!("{:.2}", read.cpu()),
+            format!("{busy:.2} ({bare_busy:.2})"),
             format!("{p50:.0} ({bare_p50:.0})"),
             format!("{p99:.0} ({bare_p99:.0})"),
             format!("{:.2}", p99 / bare_p99),

@@ -57,6 +57,14 @@ impl Reads {
         median(&self.each(|sample| sample.product.cpu / sample.bare.cpu))
     }
 
+    /// Cores that were kept busy: by the product, by the bare server.
+    pub(crate) fn busy(&self) -> [f64; 2] {
+        [
+            median(&self.each(|sample| sample.product.busy)),
+            median(&self.each(|sample| sample.bare.busy)),
+        ]
+    }
+
     /// Latencies in microseconds: half of the product's, the bare server's, then 99 in 100 of each.
     pub(crate) fn latencies(&self) -> [f64; 4] {
         [
