@@ -122,3 +122,15 @@ pub(crate) fn size(text: &str) -> Result<usize> {
 pub(crate) fn document() -> PathBuf {
     root().join("docs/benchmarks.md")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_read_as_people_type_them() {
+        assert_eq!(size("1e6").unwrap(), 1_000_000);
+        assert_eq!(size("100000").unwrap(), 100_000);
+        assert!(["", "e6", "1e", "1e99", "12", "1.5e6"].iter().all(|text| size(text).is_err()));
+    }
+}

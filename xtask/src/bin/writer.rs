@@ -150,7 +150,7 @@ async fn send(stream: &TcpStream, mut bytes: &[u8]) -> Result<()> {
 async fn receive(stream: &TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
     buffer.clear();
     let mut end = None;
-    let mut chunk = [0; 16 << 10];
+    let mut chunk = [0; 4 << 10];
     while end.is_none_or(|end| buffer.len() < end) {
         stream.readable().await?;
         match stream.try_read(&mut chunk) {

@@ -10,12 +10,9 @@ use serde_json::json;
 
 use super::goals::{Verdict, verdicts};
 use super::machine::Machine;
-use super::samples::{NOISE, Reads, Results, Writes, median};
+use super::samples::{Reads, Results, Writes, median};
 use super::{Options, document};
 use crate::steps::target;
-
-/// What stands beside a row that says little.
-const NOISY: &str = "noise";
 
 /// Prints the tables, keeps the samples, and adds to the document when that was asked for.
 pub(crate) fn report(options: &Options, sizes: &[usize], results: &Results) -> Result<()> {
@@ -106,7 +103,6 @@ fn reads(reads: &[Reads]) -> String {
         });
         let written = idle.filter(|_| read.writes().is_some());
         let to_idle = written.map(|idle| format!("{:.2}", p99 / idle.latencies()[2]));
-        let noisy = read.spread() > NOISE || read.bare_spread() > NOISE;
         table.add_row([
             read.row.to_owned(),
             read.size.to_string(),
@@ -120,7 +116,7 @@ fn reads(reads: &[Reads]) -> String {
             to_idle.unwrap_or_default(),
             read.writes().map(|rate| format!("{rate:.0}")).unwrap_or_default(),
             format!("{:.2} (bare {:.2})", read.spread(), read.bare_spread()),
-            if noisy { NOISY.to_owned() } else { String::new() },
+            read.doubt().to_owned(),
         ]);
     }
     table.to_string()
@@ -140,7 +136,6 @@ fn writes(writes: &[Writes]) -> String {
     ]);
     for write in writes {
         let [p50, p99] = write.latencies();
-        let noisy = write.spread() > NOISE || write.reference_spread() > NOISE;
         table.add_row([
             write.row.to_owned(),
             write.size.to_string(),
@@ -150,7 +145,7 @@ fn writes(writes: &[Writes]) -> String {
             format!("{p50:.0}"),
             format!("{p99:.0}"),
             format!("{:.2} (references {:.2})", write.spread(), write.reference_spread()),
-            if noisy { NOISY.to_owned() } else { String::new() },
+            write.doubt().to_owned(),
         ]);
     }
     table.to_string()

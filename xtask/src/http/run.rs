@@ -213,7 +213,7 @@ impl<'a> Size<'a> {
         let Some(mut syncs) = self.syncs.take() else { return Ok(()) };
         println!("{} tasks: noting what syncs change", self.company.tasks);
         let bulk = Bulk::record(&self.programs.product, &self.company, &self.folder, &syncs)?;
-        for &mode in &self.options.modes {
+        for mode in self.options.modes.clone() {
             for &(row, connections) in &rows {
                 println!("{} tasks: {row}, {}", self.company.tasks, mode.name());
                 let sample = self.syncs(scratch, mode, connections, &mut syncs, &bulk)?;
@@ -223,7 +223,6 @@ impl<'a> Size<'a> {
                     mode,
                     samples: sample,
                 });
-                self.note_room(scratch, 0)?;
             }
         }
         self.syncs = Some(syncs);
@@ -232,7 +231,7 @@ impl<'a> Size<'a> {
 
     /// Syncs over so many connections, then the same in bulk and a bare loop, by turns.
     fn syncs(
-        &self,
+        &mut self,
         scratch: &Path,
         mode: Mode,
         connections: usize,
@@ -249,9 +248,11 @@ impl<'a> Size<'a> {
             let appends = append(&self.folder, seconds)?;
             Ok(SyncSample { product, bulk, appends })
         });
-        let samples = samples.collect();
+        let samples = samples.collect::<Result<_>>()?;
+        // The log goes with the server.
+        self.note_room(scratch, 0)?;
         drop(server);
-        samples
+        Ok(samples)
     }
 
     fn starts(&self, mode: Mode, results: &mut Results) -> Result<()> {

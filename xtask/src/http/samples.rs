@@ -8,7 +8,10 @@ use super::writes::{Replayed, Written};
 
 /// Ratios that differ by more than this factor between rounds say little, and so does everything
 /// that was measured while the bare server's own rate differed by more (own figure).
-pub(crate) const NOISE: f64 = 1.25;
+const NOISE: f64 = 1.25;
+/// A bare server that had a core of its own and used less of it was waiting for the load (own
+/// figure).
+const WAITING: f64 = 0.9;
 
 /// One round of reads.
 #[derive(Clone, Debug, Serialize)]
@@ -85,6 +88,17 @@ impl Reads {
         spread(&self.each(|sample| sample.bare.rate))
     }
 
+    /// What stands beside a row that says less than it seems to.
+    pub(crate) fn doubt(&self) -> &'static str {
+        if self.spread() > NOISE || self.bare_spread() > NOISE {
+            "noise"
+        } else if self.mode == Mode::Pinned && self.busy()[1] < WAITING {
+            "bare waited for load"
+        } else {
+            ""
+        }
+    }
+
     /// Syncs a second beside it.
     pub(crate) fn writes(&self) -> Option<f64> {
         let rates: Vec<f64> =
@@ -128,6 +142,11 @@ impl Writes {
     /// The largest ratio to bulk over the smallest.
     pub(crate) fn spread(&self) -> f64 {
         spread(&self.each(|sample| sample.product.rate() / sample.bulk.rate()))
+    }
+
+    /// What stands beside a row that says less than it seems to.
+    pub(crate) fn doubt(&self) -> &'static str {
+        if self.spread() > NOISE || self.reference_spread() > NOISE { "noise" } else { "" }
     }
 
     /// The same of the rates that it is compared to, whichever differs more.
@@ -180,4 +199,16 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 fn spread(values: &[f64]) -> f64 {
     let most = values.iter().copied().fold(f64::MIN, f64::max);
     most / values.iter().copied().fold(f64::MAX, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle_and_the_spread_is_a_factor() {
+        assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+        assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
+        assert!((spread(&[2.0, 1.0, 3.0]) - 3.0).abs() < f64::EPSILON);
+    }
 }

@@ -23,6 +23,8 @@ use crate::steps::{root, run};
 
 /// How many instances are synced in turn.
 const INSTANCES: usize = 4_096;
+/// How far apart neighbours in the order of the syncs are; a prime, so that all get their turn.
+const APART: usize = 1_021;
 /// Connections of the paced and the saturating writer.
 const WRITERS: usize = 32;
 /// One write of the bare loop, in bytes.
@@ -68,9 +70,10 @@ impl Syncs {
         let codes = (0..CODES).map(|code| real_code(client, code)).collect::<Result<Vec<_>>>()?;
         let step = (company.tasks / TASKS_PER_INSTANCE / INSTANCES).max(1);
         let made: Vec<_> = records::made(company.tasks).step_by(step).take(INSTANCES).collect();
+        let count = made.len();
         let requests = [true, false].into_iter().flat_map(|changed| {
             // Not in the order of the file: neighbours would share pages.
-            (0..made.len()).map(move |n| (n * 1_021 % INSTANCES, changed))
+            (0..count).map(move |n| (n * APART % count, changed))
         });
         let requests = requests.filter_map(|(n, changed)| {
             let made = made.get(n)?;
