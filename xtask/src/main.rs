@@ -5,6 +5,7 @@
 mod bench;
 mod company;
 mod conformance;
+mod http;
 mod mutants;
 mod records;
 mod steps;
@@ -30,15 +31,21 @@ enum Task {
     /// Measure, in ratios to a reference in the same run
     Bench {
         /// What
+        #[arg(value_enum, default_value = "http")]
         bench: Bench,
-        /// How many tasks
-        #[arg(long, default_value_t = 1_000_000)]
-        tasks: usize,
+        /// How many tasks, such as 1e6; `http` takes several with commas between them
+        #[arg(long, value_delimiter = ',', value_parser = http::size)]
+        tasks: Vec<usize>,
+        /// What `http` measures
+        #[command(flatten)]
+        options: http::Options,
     },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Bench {
+    /// Every endpoint that is often called, beside a server that does nothing
+    Http,
     /// One person's lists: how the cost of a question grows with them
     Lists,
     /// An import, beside a bare bulk insert of the same rows
@@ -47,17 +54,30 @@ enum Bench {
     Data,
 }
 
+/// How many tasks `http` measures with.
+const SIZES: [usize; 3] = [100_000, 1_000_000, 10_000_000];
+/// How many the others do.
+const SIZE: usize = 1_000_000;
+
 fn main() -> Result<()> {
     match Cli::parse().task {
-        Task::Bench { bench: Bench::Lists, tasks } => bench::lists(tasks),
-        Task::Bench { bench: Bench::Import, tasks } => bench::import(tasks),
-        Task::Bench { bench: Bench::Data, tasks } => {
-            let made = company::company(&steps::target().join("release/countersign"), tasks)?;
+        Task::Bench { bench, tasks, options } => measure(bench, &tasks, &options),
+        Task::Test { mutants: true } => mutants::run_all(),
+        Task::Test { mutants: false } => test(),
+    }
+}
+
+fn measure(bench: Bench, tasks: &[usize], options: &http::Options) -> Result<()> {
+    let size = tasks.first().copied().unwrap_or(SIZE);
+    match bench {
+        Bench::Http => http::http(if tasks.is_empty() { &SIZES } else { tasks }, options),
+        Bench::Lists => bench::lists(size),
+        Bench::Import => bench::import(size),
+        Bench::Data => {
+            let made = company::company(&steps::target().join("release/countersign"), size)?;
             println!("{made:?}");
             Ok(())
         }
-        Task::Test { mutants: true } => mutants::run_all(),
-        Task::Test { mutants: false } => test(),
     }
 }
 

@@ -32,10 +32,11 @@ pub(crate) fn kunlun(person: usize) -> String {
 }
 
 /// Numbers that always fall the same way.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, end: usize) -> usize {
+    /// The next number, below `end`.
+    pub(crate) fn roll(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         usize::try_from(self.0 >> 33).unwrap_or_default() % end
     }
@@ -76,48 +77,67 @@ pub(crate) fn flows(file: &Path, tasks: usize) -> Result<()> {
 /// [`flows`].
 pub(crate) fn externals(file: &Path, tasks: usize, app: &str) -> Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
-    let people = people(tasks);
     for n in 0..CODES {
         writeln!(
             out,
             r#"{{"record":"external_approval","app_id":"{app}","approval_code":"code_{n}","approval_name":"Approval {n}","group_code":"all","group_name":"All","external":{{"support_pc":true,"create_link_pc":"https://oa.example.com/{n}"}}}}"#
         )?;
     }
-    let mut dice = Dice(2);
-    for n in 0..tasks / TASKS_PER_INSTANCE {
-        let code = if dice.roll(3) == 0 { 0 } else { dice.roll(CODES) };
-        let pending = [dice.roll(2) == 0, dice.roll(4) == 0, dice.roll(8) == 0];
-        let status = if pending.contains(&true) { "PENDING" } else { "APPROVED" };
-        let initiator = dice.roll(people);
-        let line = external(code, n, status, initiator, |task| {
-            let user = if dice.roll(10) == 0 { 0 } else { dice.roll(people) };
-            (user, if pending[task] { "PENDING" } else { "APPROVED" })
-        });
+    for made in made(tasks) {
+        let line = external(&made, &format!("code_{}", made.code), false);
         writeln!(out, r#"{{"record":"external_instance","app_id":"{app}",{line}}}"#)?;
     }
     Ok(out.flush()?)
 }
 
-/// The members of a third-party instance, as a sync has them too, without the braces.
-pub(crate) fn external(
-    code: usize,
-    n: usize,
-    status: &str,
+/// A third-party instance: who has what to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    pub(crate) n: usize,
+    /// The number of its definition.
+    pub(crate) code: usize,
     initiator: usize,
-    mut task: impl FnMut(usize) -> (usize, &'static str),
-) -> String {
+    /// Of each task, the assignee and whether it is pending.
+    tasks: [(usize, bool); TASKS_PER_INSTANCE],
+}
+
+/// Every third-party instance of a folder with `tasks` tasks of them.
+pub(crate) fn made(tasks: usize) -> impl Iterator<Item = Made> {
+    let people = people(tasks);
+    let mut dice = Dice(2);
+    (0..tasks / TASKS_PER_INSTANCE).map(move |n| {
+        let code = if dice.roll(3) == 0 { 0 } else { dice.roll(CODES) };
+        let pending = [dice.roll(2) == 0, dice.roll(4) == 0, dice.roll(8) == 0];
+        let initiator = dice.roll(people);
+        let tasks = pending.map(|pending| {
+            let user = if dice.roll(10) == 0 { 0 } else { dice.roll(people) };
+            (user, pending)
+        });
+        Made { n, code, initiator, tasks }
+    })
+}
+
+/// The members of a third-party instance, as a sync has them too, without the braces. `changed` is
+/// the instance after every task of it went from one status to the other.
+pub(crate) fn external(made: &Made, code: &str, changed: bool) -> String {
+    let Made { n, initiator, .. } = made;
     let start = START + n * STEP;
+    let stamp = start + usize::from(changed);
+    let word = |pending: bool| if pending { "PENDING" } else { "APPROVED" };
+    let tasks = made.tasks.map(|(user, pending)| (user, pending != changed));
+    let status = word(tasks.iter().any(|(_, pending)| *pending));
     let link = format!(r#"{{"pc_link":"https://oa.example.com/i/{n}"}}"#);
-    let tasks: Vec<String> = (0..TASKS_PER_INSTANCE)
+    let list: Vec<String> = (0..TASKS_PER_INSTANCE)
         .map(|t| {
-            let (user, status) = task(t);
+            let (user, pending) = tasks[t];
+            let status = word(pending);
             format!(
-                r#"{{"task_id":"i{n}-{t}","user_id":"u{user}","status":"{status}","links":{link},"create_time":"{start}","end_time":"0","update_time":"{start}"}}"#
+                r#"{{"task_id":"i{n}-{t}","user_id":"u{user}","status":"{status}","links":{link},"create_time":"{start}","end_time":"0","update_time":"{stamp}"}}"#
             )
         })
         .collect();
     format!(
-        r#""approval_code":"code_{code}","instance_id":"i{n}","status":"{status}","user_id":"u{initiator}","links":{link},"start_time":"{start}","end_time":"0","update_time":"{start}","task_list":[{}],"i18n_resources":[]"#,
-        tasks.join(",")
+        r#""approval_code":"{code}","instance_id":"i{n}","status":"{status}","user_id":"u{initiator}","links":{link},"start_time":"{start}","end_time":"0","update_time":"{stamp}","task_list":[{}],"i18n_resources":[]"#,
+        list.join(",")
     )
 }
