@@ -157,13 +157,13 @@ pub fn show_all(
     let mut known: Vec<(PersonId, Arc<Shown>)> = Vec::new();
     let show = |entry: Entry| {
         let card = view.flow_card(tenant, entry.instance)?;
-        let initiator = match known.iter().find(|(person, _)| *person == card.initiator) {
-            Some((_, shown)) => Arc::clone(shown),
-            None => {
-                let shown = view.shown(tenant, card.initiator)?;
-                known.push((card.initiator, Arc::clone(&shown)));
-                shown
-            }
+        let before = known.iter().find(|(person, _)| *person == card.initiator);
+        let initiator = if let Some((_, shown)) = before {
+            Arc::clone(shown)
+        } else {
+            let shown = view.shown(tenant, card.initiator)?;
+            known.push((card.initiator, Arc::clone(&shown)));
+            shown
         };
         Ok(UserTask { entry, initiator, card })
     };
