@@ -3,8 +3,10 @@
 #![expect(clippy::print_stdout, reason = "a tool at a terminal")]
 
 mod bench;
+mod callgrind;
 mod company;
 mod conformance;
+mod instructions;
 mod mutants;
 mod records;
 mod steps;
@@ -35,6 +37,12 @@ enum Task {
         #[arg(long, default_value_t = 1_000_000)]
         tasks: usize,
     },
+    /// Count the instructions of the main handlers and compare them with the accepted figures
+    Instructions {
+        /// Write the new figures
+        #[arg(long)]
+        accept: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -56,6 +64,7 @@ fn main() -> Result<()> {
             println!("{made:?}");
             Ok(())
         }
+        Task::Instructions { accept } => instructions::run(accept),
         Task::Test { mutants: true } => mutants::run_all(),
         Task::Test { mutants: false } => test(),
     }
@@ -68,5 +77,6 @@ fn test() -> Result<()> {
     let install = install.join().map_err(|_| anyhow::anyhow!("the installation panicked"))?;
     rust?;
     install?;
-    conformance::run_all()
+    conformance::run_all()?;
+    instructions::run(false)
 }
