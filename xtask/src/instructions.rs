@@ -80,6 +80,12 @@ pub(crate) fn run(accept: bool) -> Result<()> {
     Ok(())
 }
 
+/// The accepted figure of a scenario.
+pub(crate) fn accepted(scenario: &str) -> Result<u64> {
+    let figure = Accepted::read()?.figures.get(scenario).copied();
+    figure.with_context(|| format!("{scenario} has no figure yet"))
+}
+
 fn impossible() -> Option<String> {
     if (std::env::consts::OS, std::env::consts::ARCH) != ("linux", "x86_64") {
         return Some("the accepted figures are those of Linux on x86_64".to_owned());

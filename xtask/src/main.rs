@@ -8,6 +8,7 @@ mod company;
 mod conformance;
 mod instructions;
 mod mutants;
+mod profile;
 mod records;
 mod steps;
 
@@ -43,6 +44,17 @@ enum Task {
         #[arg(long)]
         accept: bool,
     },
+    /// Show where the time of one of these handlers goes, as a flame graph
+    Profile {
+        /// Which: a row of the table that `instructions` prints
+        row: String,
+        /// Count with callgrind instead of sampling with perf
+        #[arg(long)]
+        counts: bool,
+        /// How many functions to print
+        #[arg(long, default_value_t = 10)]
+        top: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,6 +77,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Task::Instructions { accept } => instructions::run(accept),
+        Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
         Task::Test { mutants: true } => mutants::run_all(),
         Task::Test { mutants: false } => test(),
     }

@@ -110,8 +110,9 @@ fn main() {
         let json: Value = serde_json::from_slice(&answer).unwrap();
         assert!((scenario.right)(&json), "{name} was answered {json}");
     }
+    let requests = scenario.requests(&token, WARM_UP, count);
     begin_samples();
-    let bytes = measured(&runtime, &router, scenario.requests(&token, WARM_UP, count));
+    let bytes = measured(&runtime, &router, requests);
     over(&name, count, bytes);
 }
 
