@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::steps::{root, run, target};
+use crate::steps::{self, root, run, target};
 
 fn folder() -> PathBuf {
     root().join("conformance")
@@ -20,7 +20,8 @@ fn python() -> PathBuf {
 
 /// Python in an environment of its own, Node beside its lock file, strace where it may be had.
 pub(crate) fn install() -> Result<()> {
-    install_strace();
+    // One test looks at system calls. Without strace it says so itself, so a failure is no error.
+    let _ = steps::install("strace", "-V");
     let environment = target().join("conformance/python");
     if !python().exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
@@ -32,15 +33,6 @@ pub(crate) fn install() -> Result<()> {
     run(Command::new("npm")
         .args(["ci", "--silent", "--no-audit", "--no-fund"])
         .current_dir(folder().join("node")))
-}
-
-/// One test looks at system calls. Without strace it says so itself, so a failure here is no error.
-fn install_strace() {
-    let there = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
-    let apt = Path::new("/usr/bin/apt-get");
-    if !there && apt.exists() {
-        let _ = Command::new(apt).args(["install", "-y", "-qq", "strace"]).status();
-    }
 }
 
 /// A demo server, stopped by the id of its process.

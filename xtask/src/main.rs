@@ -3,10 +3,13 @@
 #![expect(clippy::print_stdout, reason = "a tool at a terminal")]
 
 mod bench;
+mod callgrind;
 mod company;
 mod conformance;
 mod http;
+mod instructions;
 mod mutants;
+mod profile;
 mod records;
 mod steps;
 
@@ -40,6 +43,23 @@ enum Task {
         #[command(flatten)]
         options: http::Options,
     },
+    /// Count the instructions of the main handlers and compare them with the accepted figures
+    Instructions {
+        /// Write the new figures
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Show where the time of one of these handlers goes, as a flame graph
+    Profile {
+        /// Which: a row of the table that `instructions` prints
+        row: String,
+        /// Count with callgrind instead of sampling with perf
+        #[arg(long)]
+        counts: bool,
+        /// How many functions to print
+        #[arg(long, default_value_t = 10)]
+        top: usize,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -62,6 +82,8 @@ const SIZE: usize = 1_000_000;
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Bench { bench, tasks, options } => measure(bench, &tasks, &options),
+        Task::Instructions { accept } => instructions::run(accept),
+        Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
         Task::Test { mutants: true } => mutants::run_all(),
         Task::Test { mutants: false } => test(),
     }
@@ -88,5 +110,6 @@ fn test() -> Result<()> {
     let install = install.join().map_err(|_| anyhow::anyhow!("the installation panicked"))?;
     rust?;
     install?;
-    conformance::run_all()
+    conformance::run_all()?;
+    instructions::run(false)
 }

@@ -1,7 +1,7 @@
 //! Running other programs from the root of the repository.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -29,4 +29,20 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 pub(crate) fn cargo(args: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     run(Command::new(cargo).args(args).current_dir(root()))
+}
+
+/// Whether a program is there, which its `version` flag tells, or could be installed.
+pub(crate) fn install(program: &str, version: &str) -> bool {
+    let there = || {
+        let mut command = Command::new(program);
+        command.arg(version).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let apt = |args: &[&str]| {
+        let done = Command::new("apt-get").args(args).stdout(Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    };
+    let get = || apt(&["install", "-y", "-qq", program]);
+    // A machine that never asked knows no package at all.
+    there() || ((get() || (apt(&["update", "-qq"]) && get())) && there())
 }

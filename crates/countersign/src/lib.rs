@@ -9,7 +9,7 @@ pub mod config;
 mod dev;
 mod import;
 mod key;
-mod observe;
+pub mod observe;
 mod open;
 mod operate;
 mod output;

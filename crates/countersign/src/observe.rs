@@ -31,7 +31,7 @@ const SECONDS: &[f64] =
 const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// Starts collecting metrics.
-pub(crate) fn metrics() -> Result<PrometheusHandle> {
+pub fn metrics() -> Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_batch_size".into()), BATCHES)?

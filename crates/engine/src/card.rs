@@ -11,7 +11,6 @@ use domain::instance::{InstanceStatus, Kept, Stored, Task, TaskStatus};
 use domain::{DefinitionId, InstanceId, Millis, PersonId, TaskId, TenantId};
 use store::Tx;
 
-use crate::copies::FlowCard;
 use crate::view::View;
 use crate::{Context, Error, Result};
 
@@ -164,29 +163,31 @@ pub(crate) fn write(
     Ok(store::external::card_put(tx, tenant, id, cx.render.format, &card)?)
 }
 
-/// The chosen parts of an instance's card; `None` when the instance is unknown or purged.
+/// The chosen parts of the cards of instances; `None` where one is unknown or purged.
 pub(crate) fn read(
     view: &mut View<'_, '_>,
     tenant: TenantId,
-    id: InstanceId,
-    choice: &Arc<Choice>,
-) -> Result<Option<Card>> {
-    let bytes = view.card(tenant, id)?;
-    Ok(bytes.map(|bytes| Card { bytes, choice: Arc::clone(choice) }))
+    ids: &[InstanceId],
+    choice: Choice,
+) -> Result<Vec<Option<Card>>> {
+    let choice = Arc::new(choice);
+    let card = |bytes: Arc<Vec<u8>>| Card { bytes, choice: Arc::clone(&choice) };
+    Ok(view.cards(tenant, ids)?.into_iter().map(|bytes| bytes.map(card)).collect())
 }
 
-/// The bytes of an instance's card; `None` when the instance is unknown or purged.
-pub(crate) fn bytes(
+/// The bytes of a stored card, rendered anew if they are of another format.
+pub(crate) fn checked(
     tx: &mut Tx<'_>,
     cx: &Context,
     tenant: TenantId,
     id: InstanceId,
+    (format, card): (i64, Vec<u8>),
 ) -> Result<Option<Vec<u8>>> {
-    let bytes = match store::external::card_get(tx, tenant, id)? {
-        Some((format, card)) if format == cx.render.format => Some(card),
+    let bytes = if format == cx.render.format {
+        Some(card)
+    } else {
         // Written by another version: the rows are the truth, and the next sync renews the card.
-        Some(_) => render(tx, cx, tenant, id)?,
-        None => None,
+        render(tx, cx, tenant, id)?
     };
     match bytes {
         Some(bytes) if !is_card(&bytes) => {
@@ -196,22 +197,20 @@ pub(crate) fn bytes(
     }
 }
 
-/// The card of an instance of a flow; `None` when it is unknown.
-pub(crate) fn read_flow(
+/// The same of an instance of a flow.
+pub(crate) fn flow_bytes(
     tx: &mut Tx<'_>,
     cx: &Context,
     tenant: TenantId,
     id: InstanceId,
-) -> Result<Option<FlowCard>> {
-    let Some((initiator, format, bytes)) = store::flow::card_get(tx, tenant, id)? else {
-        return Ok(None);
-    };
+    (format, bytes): (i64, Vec<u8>),
+) -> Result<Vec<u8>> {
     if format == cx.render.format {
-        return Ok(Some(FlowCard { initiator, bytes }));
+        return Ok(bytes);
     }
     // Written by another version: the rows are the truth.
     let instance = store::flow::instance_load(tx, tenant, id)?;
-    Ok(instance.map(|instance| FlowCard { initiator, bytes: (cx.render.flow)(&instance) }))
+    Ok(instance.map_or(bytes, |instance| (cx.render.flow)(&instance)))
 }
 
 /// The card of an instance as its rows say it should be.

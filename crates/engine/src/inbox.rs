@@ -153,21 +153,9 @@ pub fn show_all(
     tenant: TenantId,
     rows: Vec<Entry>,
 ) -> Result<Vec<UserTask>> {
-    // A page has few people: looking through them costs less than hashing.
-    let mut known: Vec<(PersonId, Arc<Shown>)> = Vec::new();
-    let show = |entry: Entry| {
-        let card = view.flow_card(tenant, entry.instance)?;
-        let before = known.iter().find(|(person, _)| *person == card.initiator);
-        let initiator = if let Some((_, shown)) = before {
-            Arc::clone(shown)
-        } else {
-            let shown = view.shown(tenant, card.initiator)?;
-            known.push((card.initiator, Arc::clone(&shown)));
-            shown
-        };
-        Ok(UserTask { entry, initiator, card })
-    };
-    rows.into_iter().map(show).collect()
+    let cards = view.flow_cards(tenant, rows.iter().map(|entry| entry.instance))?;
+    let show = |(entry, (card, initiator))| UserTask { entry, initiator, card };
+    Ok(rows.into_iter().zip(cards).map(show).collect())
 }
 
 fn flow_numbers(view: &mut View<'_, '_>, tenant: TenantId, api_ids: &[String]) -> Result<Vec<i64>> {

@@ -7,7 +7,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::sync::Arc;
 
 use domain::filter::{FilterParts, TaskFilter};
 use domain::person::AliasKind;
@@ -82,11 +81,8 @@ fn resolve(view: &mut View<'_, '_>, caller: &Caller, filter: &TaskFilter) -> Res
     let instances = match instances {
         None => None,
         Some(names) => {
-            let mut ids = Vec::with_capacity(names.len());
-            for name in names {
-                let head = view.head(tenant, app, name)?;
-                ids.extend(head.map(|head| head.id));
-            }
+            let heads = view.heads(tenant, app, names)?;
+            let mut ids: Vec<InstanceId> = heads.into_iter().map(|head| head.id).collect();
             ids.sort_unstable();
             Some(ids)
         }
@@ -137,25 +133,20 @@ fn named(
 ) -> Result<Found> {
     // Without a status or people an instance is listed with whatever tasks it has.
     let needs_task = query.status.is_some() || people.is_some();
-    let choice = Arc::new(Choice { status: query.status, people });
-    let mut found = Vec::new();
-    for id in instances.iter().filter(|id| **id > after) {
-        if let Some(definitions) = &query.definitions {
-            let head = view.head_by_id(caller.tenant, *id)?;
-            if !head.is_some_and(|head| definitions.contains(&head.definition)) {
-                continue;
-            }
+    let choice = Choice { status: query.status, people };
+    let mut ids: Vec<InstanceId> = instances.iter().copied().filter(|id| *id > after).collect();
+    if let Some(definitions) = &query.definitions {
+        let mut of_those = Vec::with_capacity(ids.len());
+        for id in ids {
+            let head = view.head_by_id(caller.tenant, id)?;
+            of_those.extend(head.filter(|head| definitions.contains(&head.definition)).map(|_| id));
         }
-        let card = card::read(view, caller.tenant, *id, &choice)?;
-        found.extend(
-            card.filter(|card| !needs_task || card.tasks().next().is_some())
-                .map(|card| (*id, card)),
-        );
-        if found.len() == limit {
-            break;
-        }
+        ids = of_those;
     }
-    Ok(found)
+    let cards = card::read(view, caller.tenant, &ids, choice)?;
+    let found = ids.into_iter().zip(cards).filter_map(|(id, card)| Some((id, card?)));
+    let matches = |(_, card): &(InstanceId, Card)| !needs_task || card.tasks().next().is_some();
+    Ok(found.filter(matches).take(limit).collect())
 }
 
 /// The first instances after `after` on any of the query's lists.
@@ -179,14 +170,13 @@ fn listed(
     let ids = merge(&lists, after, limit, |list, after, limit| {
         view.list_page(caller.tenant, list, after, limit)
     })?;
-    let choice = Arc::new(Choice { status: query.status, people });
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        let card = card::read(view, caller.tenant, id, &choice)?
-            .ok_or_else(|| Error::Internal(format!("instance {id} is on a list but not there")))?;
-        found.push((id, card));
-    }
-    Ok(found)
+    let choice = Choice { status: query.status, people };
+    let cards = card::read(view, caller.tenant, &ids, choice)?;
+    let there = |(id, card): (InstanceId, Option<Card>)| {
+        let not_there = || Error::Internal(format!("instance {id} is on a list but not there"));
+        Ok((id, card.ok_or_else(not_there)?))
+    };
+    ids.into_iter().zip(cards).map(there).collect()
 }
 
 /// The least entries that a list is asked for at once: a round trip costs more than a few rows.

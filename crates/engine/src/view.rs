@@ -3,6 +3,7 @@
 //! The same use case runs without a transaction, on what is in memory alone, and with one, where
 //! what was missing is read and kept. Either way all that it sees is of one commit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::inbox::List;
@@ -21,6 +22,9 @@ pub(crate) const NEWEST: usize = 64;
 /// How many instances of a third-party list are kept: a page of the largest size, and one more
 /// that tells whether it is the last.
 pub(crate) const FIRST: usize = 501;
+
+/// The card of an instance of a flow, and whoever started it.
+type ShownCard = (Arc<FlowCard>, Arc<Shown>);
 
 /// What a reading use case sees.
 pub struct View<'v, 't> {
@@ -74,10 +78,14 @@ impl<'v, 't> View<'v, 't> {
         }
         let cx = self.cx;
         let Some((found, depends)) = read(self.tx()?, cx)? else { return Ok(None) };
-        if let (Some(hot), Some(at)) = (&cx.hot, self.at) {
-            hot.put(at, key, found.clone().wrap(), &depends);
-        }
+        self.keep(key, found.clone(), &depends);
         Ok(Some(found))
+    }
+
+    fn keep<T: Copied>(&self, key: Key, found: T, depends: &[Touched]) {
+        if let (Some(hot), Some(at)) = (&self.cx.hot, self.at) {
+            hot.put(at, key, found.wrap(), depends);
+        }
     }
 
     /// The person behind an alias.
@@ -108,18 +116,6 @@ impl<'v, 't> View<'v, 't> {
         Ok(found.unwrap_or_default())
     }
 
-    /// A person as others see them, whoever they turned out to be.
-    pub(crate) fn shown(&mut self, tenant: TenantId, person: PersonId) -> Result<Arc<Shown>> {
-        let found = self.copy(Key::Shown(tenant, person), |tx, cx| {
-            let found = store::person::person_shown(tx, tenant, person, AliasKind::Kunlun)?;
-            Ok(found.map(|(today, name, kunlun_id)| {
-                let shown = Shown { bytes: (cx.render.initiator)(&kunlun_id, &name) };
-                (Arc::new(shown), [person, today].map(|id| (tenant, Piece::Person(id))).into())
-            }))
-        })?;
-        found.ok_or_else(|| Error::Internal(format!("person {person} cannot be shown")))
-    }
-
     /// The number of a flow.
     pub(crate) fn flow(&mut self, tenant: TenantId, api_id: &str) -> Result<Option<FlowId>> {
         self.copy(Key::Flow(tenant, api_id.into()), |tx, _| {
@@ -137,13 +133,57 @@ impl<'v, 't> View<'v, 't> {
         found.ok_or_else(|| Error::Internal("a list cannot be read".into()))
     }
 
-    /// The card of an instance of a flow.
-    pub(crate) fn flow_card(&mut self, tenant: TenantId, id: InstanceId) -> Result<Arc<FlowCard>> {
-        let found = self.copy(Key::FlowCard(tenant, id), |tx, cx| {
-            let card = card::read_flow(tx, cx, tenant, id)?;
-            Ok(card.map(|card| (Arc::new(card), vec![(tenant, Piece::FlowInstance(id))])))
-        })?;
-        found.ok_or_else(|| Error::Internal(format!("instance {id} is in an inbox but not there")))
+    /// The card of each instance of a flow, with whoever started it.
+    pub(crate) fn flow_cards(
+        &mut self,
+        tenant: TenantId,
+        instances: impl Iterator<Item = InstanceId>,
+    ) -> Result<Vec<ShownCard>> {
+        let (mut cards, mut missing) = (Vec::new(), Vec::new());
+        for id in instances {
+            let card: Option<Arc<FlowCard>> = self.kept(&Key::FlowCard(tenant, id));
+            let shown = card.as_ref().and_then(|c| self.kept(&Key::Shown(tenant, c.initiator)));
+            missing.extend(shown.is_none().then_some(id));
+            cards.push((id, card.zip(shown)));
+        }
+        let read = if missing.is_empty() {
+            HashMap::new()
+        } else {
+            missing.sort_unstable();
+            missing.dedup();
+            self.read_flow_cards(tenant, &missing)?
+        };
+        let found = |(id, card): (InstanceId, Option<_>)| {
+            let not_there = || Error::Internal(format!("instance {id} is in an inbox, not there"));
+            card.or_else(|| read.get(&id).cloned()).ok_or_else(not_there)
+        };
+        cards.into_iter().map(found).collect()
+    }
+
+    fn read_flow_cards(
+        &mut self,
+        tenant: TenantId,
+        ids: &[InstanceId],
+    ) -> Result<HashMap<InstanceId, ShownCard>> {
+        let cx = self.cx;
+        let rows = store::flow::cards_shown(self.tx()?, tenant, ids, AliasKind::Kunlun)?;
+        let mut read = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let (id, initiator) = (row.instance, row.initiator);
+            let bytes = card::flow_bytes(self.tx()?, cx, tenant, id, (row.format, row.card))?;
+            let card = Arc::new(FlowCard { initiator, bytes });
+            self.keep(
+                Key::FlowCard(tenant, id),
+                Arc::clone(&card),
+                &[(tenant, Piece::FlowInstance(id))],
+            );
+            let shown = Shown { bytes: (cx.render.initiator)(&row.alias, &row.name) };
+            let shown = Arc::new(shown);
+            let depends = [initiator, row.today].map(|id| (tenant, Piece::Person(id)));
+            self.keep(Key::Shown(tenant, initiator), Arc::clone(&shown), &depends);
+            read.insert(id, (card, shown));
+        }
+        Ok(read)
     }
 
     /// The id of an app's definition by its real or its own code.
@@ -162,17 +202,29 @@ impl<'v, 't> View<'v, 't> {
         })
     }
 
-    /// Where an app's third-party instance is, by the app's own id.
-    pub(crate) fn head(
+    /// Where an app's third-party instances are, by the app's own ids; unknown ones are left out.
+    pub(crate) fn heads(
         &mut self,
         tenant: TenantId,
         app: AppId,
-        name: &str,
-    ) -> Result<Option<Head>> {
-        self.copy(Key::Head(tenant, app, name.into()), |tx, _| {
-            let found = store::external::instance_head(tx, tenant, app, name)?;
-            Ok(found.map(|head| (head, vec![(tenant, Piece::External(head.id))])))
-        })
+        names: &[String],
+    ) -> Result<Vec<Head>> {
+        let (mut heads, mut missing) = (Vec::with_capacity(names.len()), Vec::new());
+        for name in names {
+            match self.kept::<Head>(&Key::Head(tenant, app, name.as_str().into())) {
+                Some(head) => heads.push(head),
+                None => missing.push(name.as_str()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(heads);
+        }
+        for (name, head) in store::external::instance_heads(self.tx()?, tenant, app, &missing)? {
+            let key = Key::Head(tenant, app, name.into());
+            self.keep(key, head, &[(tenant, Piece::External(head.id))]);
+            heads.push(head);
+        }
+        Ok(heads)
     }
 
     /// Where a third-party instance is.
@@ -183,16 +235,35 @@ impl<'v, 't> View<'v, 't> {
         })
     }
 
-    /// The bytes of a third-party instance's card; `None` when it is unknown or purged.
-    pub(crate) fn card(
+    /// The bytes of each third-party instance's card; `None` where it is unknown or purged.
+    pub(crate) fn cards(
         &mut self,
         tenant: TenantId,
-        id: InstanceId,
-    ) -> Result<Option<Arc<Vec<u8>>>> {
-        self.copy(Key::Card(tenant, id), |tx, cx| {
-            let card = card::bytes(tx, cx, tenant, id)?;
-            Ok(card.map(|card| (Arc::new(card), vec![(tenant, Piece::External(id))])))
-        })
+        ids: &[InstanceId],
+    ) -> Result<Vec<Option<Arc<Vec<u8>>>>> {
+        let mut cards: Vec<Option<Arc<Vec<u8>>>> =
+            ids.iter().map(|id| self.kept(&Key::Card(tenant, *id))).collect();
+        let missing: Vec<InstanceId> =
+            ids.iter().zip(&cards).filter(|(_, card)| card.is_none()).map(|(id, _)| *id).collect();
+        if missing.is_empty() {
+            return Ok(cards);
+        }
+        let cx = self.cx;
+        let mut read = HashMap::with_capacity(missing.len());
+        for (id, format, card) in store::external::cards_get(self.tx()?, tenant, &missing)? {
+            if let Some(card) = card::checked(self.tx()?, cx, tenant, id, (format, card))? {
+                let card = Arc::new(card);
+                let depends = [(tenant, Piece::External(id))];
+                self.keep(Key::Card(tenant, id), Arc::clone(&card), &depends);
+                read.insert(id, card);
+            }
+        }
+        for (id, card) in ids.iter().zip(&mut cards) {
+            if card.is_none() {
+                *card = read.get(id).cloned();
+            }
+        }
+        Ok(cards)
     }
 
     /// At most `limit` instances of a third-party list after `after`, in order.
@@ -259,10 +330,20 @@ mod tests {
         hub.write(move |tx, _| Ok(person_put(tx, TENANT, &named(name), Millis(0))?)).await.unwrap();
     }
 
+    /// What is shown of the person; `meanwhile` happens after it was read and before it is kept.
+    fn shown(view: &mut View<'_, '_>, meanwhile: impl Fn()) -> Result<Arc<Shown>> {
+        let shown = view.copy(Key::Shown(TENANT, WHO), |tx, _| {
+            let bytes = store::person::person_get(tx, TENANT, WHO)?.unwrap().name.into();
+            meanwhile();
+            Ok(Some((Arc::new(Shown { bytes }), vec![(TENANT, Piece::Person(WHO))])))
+        })?;
+        Ok(shown.unwrap())
+    }
+
     /// The name that is shown, and whether it came from memory.
     async fn name(hub: &Hub) -> (String, bool) {
         let look = |view: &mut View<'_, '_>| {
-            let shown = view.shown(TENANT, WHO)?;
+            let shown = shown(view, || ())?;
             Ok((String::from_utf8(shown.bytes.clone()).unwrap(), view.tx().is_err()))
         };
         hub.look(look).await.unwrap()
@@ -300,14 +381,11 @@ mod tests {
         let slow = tokio::spawn(async move {
             // The reader has the old name in its hands while the new one is committed.
             let look = move |view: &mut View<'_, '_>| {
-                let shown = view.copy(Key::Shown(TENANT, WHO), |tx, _| {
-                    let name = store::person::person_get(tx, TENANT, WHO)?.unwrap().name;
+                let shown = shown(view, || {
                     has_read.send(()).unwrap();
                     wait_to_go_on.lock().unwrap().recv().unwrap();
-                    let shown = Shown { bytes: name.into() };
-                    Ok(Some((Arc::new(shown), vec![(TENANT, Piece::Person(WHO))])))
                 })?;
-                Ok(String::from_utf8(shown.unwrap().bytes.clone()).unwrap())
+                Ok(String::from_utf8(shown.bytes.clone()).unwrap())
             };
             reader.look(look).await.unwrap()
         });

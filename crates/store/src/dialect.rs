@@ -22,7 +22,11 @@ impl Positional {
     /// The statement with `$n` as `?n`, rewritten on first use. Keyed by address: statements are
     /// constants, and hashing the text at every call would cost more than the look-up.
     pub(crate) fn get(&mut self, sql: &'static str) -> &str {
-        self.0.entry((sql.as_ptr() as usize, sql.len())).or_insert_with(|| sql.replace('$', "?"))
+        self.0.entry((sql.as_ptr() as usize, sql.len())).or_insert_with(|| {
+            // A list in one parameter, as a table `each` with a column `value`.
+            let sql = sql.replace("{each ", "json_each(").replace('}', ") AS each");
+            sql.replace('$', "?")
+        })
     }
 }
 
@@ -34,5 +38,7 @@ mod tests {
     fn parameters_become_positions() {
         let mut positional = Positional::default();
         assert_eq!(positional.get("SELECT $2, $1, $10"), "SELECT ?2, ?1, ?10");
+        let list = positional.get("SELECT each.value FROM {each $2} WHERE $1");
+        assert_eq!(list, "SELECT each.value FROM json_each(?2) AS each WHERE ?1");
     }
 }

@@ -10,7 +10,7 @@ use domain::person::PersonRef;
 use domain::{AppId, CcId, DefinitionId, InstanceId, Millis, PersonId, TaskId, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::value::Row;
+use crate::value::{Param, Row};
 use crate::watch::Piece;
 use crate::{Error, Result, Tx};
 
@@ -73,6 +73,25 @@ pub fn instance_head(
         |row| {
             let (id, definition) = (InstanceId(row.int(0)?), DefinitionId(row.int(1)?));
             Ok(Head { id, app, definition, purged: row.flag(2)? })
+        },
+    )
+}
+
+/// Where an app's instances are, by the app's own ids; unknown ones are left out.
+pub fn instance_heads(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    app: AppId,
+    external_ids: &[&str],
+) -> Result<Vec<(String, Head)>> {
+    tx.query_all(
+        "SELECT i.external_id, i.instance_id, i.definition_id, i.purged FROM {each $3} \
+         CROSS JOIN external_instance i ON i.tenant_id = $1 AND i.app_id = $2 \
+         AND i.external_id = each.value",
+        &[tenant.into(), app.into(), Param::Texts(external_ids)],
+        |row| {
+            let (id, definition) = (InstanceId(row.int(1)?), DefinitionId(row.int(2)?));
+            Ok((row.text(0)?, Head { id, app, definition, purged: row.flag(3)? }))
         },
     )
 }
@@ -376,6 +395,20 @@ pub fn card_put(
         &[tenant.into(), instance.into(), format.into(), card.into()],
     )?;
     Ok(())
+}
+
+/// The cards of instances with their formats; those without one are left out.
+pub fn cards_get(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instances: &[InstanceId],
+) -> Result<Vec<(InstanceId, i64, Vec<u8>)>> {
+    tx.query_all(
+        "SELECT c.instance_id, c.format, c.card FROM {each $2} \
+         CROSS JOIN external_card c ON c.tenant_id = $1 AND c.instance_id = each.value",
+        &[tenant.into(), Param::Ids(instances)],
+        |row| Ok((InstanceId(row.int(0)?), row.int(1)?, row.bytes(2)?)),
+    )
 }
 
 /// The card of an instance, and its format.

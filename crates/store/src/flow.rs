@@ -1,9 +1,10 @@
 //! Flows, their instances, tasks, parts and copies, row by row.
 
 use domain::flow::{FlowDetails, Instance, Logic, Part, Status, Task};
+use domain::person::AliasKind;
 use domain::{FlowId, InstanceId, Millis, PersonId, TaskId, TenantId};
 
-use crate::value::Row;
+use crate::value::{Param, Row};
 use crate::watch::Piece;
 use crate::{Error, Result, Tx};
 
@@ -196,6 +197,56 @@ pub fn card_get(
          WHERE tenant_id = $1 AND instance_id = $2",
         &[tenant.into(), id.into()],
         |row| Ok((PersonId(row.int(0)?), row.int(1)?, row.bytes(2)?)),
+    )
+}
+
+/// A card of an instance with whoever started it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownCard {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Whoever started it, as it says.
+    pub initiator: PersonId,
+    /// Who they are today, if they turned out to be somebody else.
+    pub today: PersonId,
+    /// Their name; empty when there is none.
+    pub name: String,
+    /// One of their aliases; empty when there is none.
+    pub alias: String,
+    /// The format of the card.
+    pub format: i64,
+    /// Its bytes.
+    pub card: Vec<u8>,
+}
+
+/// The cards of instances with those who started them: what a page shows, with one statement.
+pub fn cards_shown(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instances: &[InstanceId],
+    alias: AliasKind,
+) -> Result<Vec<ShownCard>> {
+    tx.query_all(
+        "SELECT i.instance_id, i.initiator_id, coalesce(j.into_id, i.initiator_id), p.name, \
+         a.value, i.format, i.card FROM {each $2} \
+         CROSS JOIN flow_instance i ON i.tenant_id = $1 AND i.instance_id = each.value \
+         LEFT JOIN person_join j ON j.tenant_id = $1 AND j.from_id = i.initiator_id \
+         LEFT JOIN person p ON p.tenant_id = $1 \
+         AND p.person_id = coalesce(j.into_id, i.initiator_id) \
+         LEFT JOIN person_alias a ON a.tenant_id = $1 \
+         AND a.person_id = coalesce(j.into_id, i.initiator_id) AND a.kind = $3",
+        &[tenant.into(), Param::Ids(instances), alias.code().into()],
+        |row| {
+            Ok(ShownCard {
+                instance: InstanceId(row.int(0)?),
+                initiator: PersonId(row.int(1)?),
+                today: PersonId(row.int(2)?),
+                name: row.opt_text(3)?.unwrap_or_default(),
+                alias: row.opt_text(4)?.unwrap_or_default(),
+                format: row.int(5)?,
+                card: row.bytes(6)?,
+            })
+        },
     )
 }
 

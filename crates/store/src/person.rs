@@ -191,27 +191,6 @@ pub fn person_today(tx: &mut Tx<'_>, tenant: TenantId, id: PersonId) -> Result<P
     Ok(into.unwrap_or(id))
 }
 
-/// Who `id` is today with their name and one of their aliases, both empty when there is none: what
-/// others see of them.
-pub fn person_shown(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    id: PersonId,
-    kind: AliasKind,
-) -> Result<Option<(PersonId, String, String)>> {
-    tx.query_one(
-        "SELECT today.id, p.name, a.value FROM (SELECT coalesce((SELECT into_id FROM person_join \
-         WHERE tenant_id = $1 AND from_id = $2), $2) AS id) today \
-         LEFT JOIN person p ON p.tenant_id = $1 AND p.person_id = today.id \
-         LEFT JOIN person_alias a ON a.tenant_id = $1 AND a.person_id = today.id AND a.kind = $3",
-        &[tenant.into(), id.into(), kind.code().into()],
-        |row| {
-            let (name, alias) = (row.opt_text(1)?, row.opt_text(2)?);
-            Ok((PersonId(row.int(0)?), name.unwrap_or_default(), alias.unwrap_or_default()))
-        },
-    )
-}
-
 /// `id` and everybody whose rows have not all followed to `id` yet.
 pub fn person_rows_of(tx: &mut Tx<'_>, tenant: TenantId, id: PersonId) -> Result<Vec<PersonId>> {
     let mut ids = vec![id];

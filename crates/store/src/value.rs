@@ -12,15 +12,28 @@ pub(crate) enum Param<'a> {
     Int(i64),
     Text(&'a str),
     Bytes(&'a [u8]),
+    /// A list, for `{each $n}`.
+    Ids(&'a [InstanceId]),
+    /// The same of texts.
+    Texts(&'a [&'a str]),
 }
 
 impl rusqlite::ToSql for Param<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let json = |text: serde_json::Result<String>| {
+            let text = text.map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
+            Ok(ToSqlOutput::Owned(text.into()))
+        };
         Ok(ToSqlOutput::Borrowed(match *self {
             Self::Null => ValueRef::Null,
             Self::Int(value) => ValueRef::Integer(value),
             Self::Text(value) => ValueRef::Text(value.as_bytes()),
             Self::Bytes(value) => ValueRef::Blob(value),
+            Self::Ids(ids) => {
+                let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+                return json(serde_json::to_string(&ids));
+            }
+            Self::Texts(texts) => return json(serde_json::to_string(texts)),
         }))
     }
 }
