@@ -66,7 +66,6 @@ pub(crate) struct First {
 /// A copy, cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Value {
-    Person(PersonId),
     People(Arc<Vec<PersonId>>),
     Shown(Arc<Shown>),
     Flow(FlowId),
@@ -82,7 +81,7 @@ impl Value {
     /// Bytes of the content.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::Person(_) | Self::Flow(_) | Self::Definition(_) | Self::Head(_) => 0,
+            Self::Flow(_) | Self::Definition(_) | Self::Head(_) => 0,
             Self::People(ids) => size_of_val(ids.as_slice()),
             Self::Shown(shown) => shown.bytes.len(),
             Self::Newest(newest) => size_of_val(newest.rows.as_slice()),
@@ -116,7 +115,6 @@ macro_rules! copied {
 }
 
 copied!(
-    Person: PersonId,
     People: Arc<Vec<PersonId>>,
     Shown: Arc<Shown>,
     Flow: FlowId,

@@ -70,8 +70,8 @@ pub fn user_tasks(
     asked: &Asked,
 ) -> Result<(i64, Vec<UserTask>)> {
     let tenant = caller.tenant;
-    let person = view.person_by_alias(tenant, AliasKind::Kunlun, &asked.kunlun_id)?;
-    let Some(person) = person else { return Ok((0, Vec::new())) };
+    let people = view.rows_by_alias(tenant, AliasKind::Kunlun, &asked.kunlun_id)?;
+    let Some(people) = people else { return Ok((0, Vec::new())) };
     let flows = match &asked.api_ids {
         None => None,
         Some(api_ids) => Some(flow_numbers(view, tenant, api_ids)?),
@@ -79,7 +79,6 @@ pub fn user_tasks(
     if flows.as_ref().is_some_and(Vec::is_empty) {
         return Ok((0, Vec::new()));
     }
-    let people = view.rows_of(tenant, person)?;
     let question = Question {
         lists: people.iter().flat_map(|p| lists_for(*p, asked.relation, asked.state)).collect(),
         flows,

@@ -95,7 +95,8 @@ fn resolve(view: &mut View<'_, '_>, caller: &Caller, filter: &TaskFilter) -> Res
     definitions.dedup();
     let mut people = Vec::new();
     for user in users {
-        people.extend(view.person_by_alias(tenant, AliasKind::UserId, user)?);
+        let rows = view.rows_by_alias(tenant, AliasKind::UserId, user)?;
+        people.extend(rows.and_then(|rows| rows.first().copied()));
     }
     people.sort_unstable();
     people.dedup();

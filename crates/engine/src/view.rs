@@ -88,16 +88,17 @@ impl<'v, 't> View<'v, 't> {
         }
     }
 
-    /// The person behind an alias.
-    pub(crate) fn person_by_alias(
+    /// The person behind an alias, and everybody else under whose id rows of theirs may stand.
+    pub(crate) fn rows_by_alias(
         &mut self,
         tenant: TenantId,
         kind: AliasKind,
         value: &str,
-    ) -> Result<Option<PersonId>> {
+    ) -> Result<Option<Arc<Vec<PersonId>>>> {
         self.copy(Key::Alias(tenant, kind, value.into()), |tx, _| {
-            let found = store::person::person_by_alias(tx, tenant, kind, value)?;
-            Ok(found.map(|person| (person, vec![(tenant, Piece::Person(person))])))
+            let rows = store::person::person_rows_by_alias(tx, tenant, kind, value)?;
+            let person = rows.first().copied();
+            Ok(person.map(|person| (Arc::new(rows), vec![(tenant, Piece::Person(person))])))
         })
     }
 

@@ -44,6 +44,31 @@ pub fn person_by_alias(
     )
 }
 
+/// The person behind an alias, and everybody whose rows have not all followed to them yet, with one
+/// statement. Empty when nobody has the alias.
+pub fn person_rows_by_alias(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    kind: AliasKind,
+    value: &str,
+) -> Result<Vec<PersonId>> {
+    let mut ids = Vec::new();
+    tx.query(
+        "SELECT a.person_id, j.from_id FROM person_alias a LEFT JOIN person_join j \
+         ON j.tenant_id = $1 AND j.into_id = a.person_id AND j.finished_at IS NULL \
+         WHERE a.tenant_id = $1 AND a.kind = $2 AND a.value = $3 ORDER BY j.from_id",
+        &[tenant.into(), kind.code().into(), value.into()],
+        |row| {
+            if ids.is_empty() {
+                ids.push(PersonId(row.int(0)?));
+            }
+            ids.extend(row.opt_int(1)?.map(PersonId));
+            Ok(())
+        },
+    )?;
+    Ok(ids)
+}
+
 /// A person by id.
 pub fn person_get(tx: &mut Tx<'_>, tenant: TenantId, id: PersonId) -> Result<Option<Person>> {
     tx.query_one(
