@@ -96,7 +96,7 @@ fn measure(bench: Bench, tasks: &[usize], options: &http::Options) -> Result<()>
         Bench::Lists => bench::lists(size),
         Bench::Import => bench::import(size),
         Bench::Data => {
-            let made = company::company(&steps::target().join("release/countersign"), size)?;
+            let made = company::company(&steps::target().join("dist/countersign"), size)?;
             println!("{made:?}");
             Ok(())
         }

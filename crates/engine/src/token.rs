@@ -41,27 +41,48 @@ pub(crate) fn encode(keys: &Keyring, claims: &Claims) -> String {
     format!("{PREFIX}{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
 }
 
-/// What `token` says, if this ring signed it.
-pub(crate) fn decode(keys: &Keyring, token: &str) -> Option<Claims> {
-    let bytes = lower_base32().decode(token.strip_prefix(PREFIX)?.as_bytes()).ok()?;
-    if bytes.len() != BODY_BYTES + MAC_BYTES || bytes[0] != VERSION {
+/// The bytes of a token, signature included.
+pub(crate) type Signed = [u8; BODY_BYTES + MAC_BYTES];
+
+/// What a token says, whoever made it.
+pub(crate) struct Unverified {
+    pub(crate) claims: Claims,
+    pub(crate) signed: Signed,
+}
+
+impl Unverified {
+    /// Whether this ring signed it.
+    pub(crate) fn is_signed_by(&self, keys: &Keyring) -> bool {
+        let (body, mac) = self.signed.split_at(BODY_BYTES);
+        let id = body[1..].first_chunk::<KEY_ID_BYTES>();
+        id.is_some_and(|id| keys.verify(Use::Token, *id, &[body], mac))
+    }
+}
+
+/// Reads a token without checking who signed it.
+pub(crate) fn decode(token: &str) -> Option<Unverified> {
+    let text = token.strip_prefix(PREFIX)?.as_bytes();
+    let mut signed: Signed = [0; BODY_BYTES + MAC_BYTES];
+    let encoding = lower_base32();
+    if encoding.decode_len(text.len()).ok()? != signed.len() {
         return None;
     }
-    let (body, mac) = bytes.split_at(BODY_BYTES);
-    let (id, rest) = body[1..].split_first_chunk::<KEY_ID_BYTES>()?;
-    if !keys.verify(Use::Token, *id, &[body], mac) {
+    encoding.decode_mut(text, &mut signed).ok()?;
+    if signed[0] != VERSION {
         return None;
     }
+    let (_, rest) = signed[1..].split_first_chunk::<KEY_ID_BYTES>()?;
     let (app, rest) = rest.split_first_chunk()?;
     let (tenant, rest) = rest.split_first_chunk()?;
     let (epoch, rest) = rest.split_first_chunk()?;
     let (issued_at, _) = rest.split_first_chunk()?;
-    Some(Claims {
+    let claims = Claims {
         app: AppId(i64::from_be_bytes(*app)),
         tenant: TenantId(i64::from_be_bytes(*tenant)),
         epoch: u32::from_be_bytes(*epoch),
         issued_at: Millis(i64::from_be_bytes(*issued_at)),
-    })
+    };
+    Some(Unverified { claims, signed })
 }
 
 fn lower_base32() -> &'static Encoding {
@@ -79,6 +100,11 @@ mod tests {
 
     const CLAIMS: Claims =
         Claims { app: AppId(7), tenant: TenantId(9), epoch: 3, issued_at: Millis(1_700_000) };
+
+    /// What a token says, if the ring signed it.
+    fn decode(keys: &Keyring, token: &str) -> Option<Claims> {
+        super::decode(token).filter(|token| token.is_signed_by(keys)).map(|token| token.claims)
+    }
 
     #[test]
     fn a_token_says_what_it_was_made_of() {
