@@ -42,7 +42,7 @@ pub(crate) async fn check(call: Call) -> Result<Reply, Fault> {
     let asked = asked(&Object::new(&members, &faults));
     faults.finish(Code::Fields)?;
     if asked.is_empty() {
-        return Ok(Reply::data(&json!({"diff_instances": []})));
+        return Ok(Reply::raw(r#"{"code":0,"msg":"success","data":{"diff_instances":[]}}"#));
     }
     let caller = call.caller();
     let different = call.hub().read(move |tx, _| check::check(tx, &caller, &asked)).await?;
