@@ -48,7 +48,7 @@ pub struct Renderers {
 /// A card as it was read, with what a filter chooses of it.
 #[derive(Clone, Debug)]
 pub struct Card {
-    bytes: Arc<Vec<u8>>,
+    bytes: Arc<[u8]>,
     choice: Arc<Choice>,
 }
 
@@ -171,7 +171,7 @@ pub(crate) fn read(
     choice: Choice,
 ) -> Result<Vec<Option<Card>>> {
     let choice = Arc::new(choice);
-    let card = |bytes: Arc<Vec<u8>>| Card { bytes, choice: Arc::clone(&choice) };
+    let card = |bytes: Arc<[u8]>| Card { bytes, choice: Arc::clone(&choice) };
     Ok(view.cards(tenant, ids)?.into_iter().map(|bytes| bytes.map(card)).collect())
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum Key {
     Head(TenantId, AppId, Box<str>),
     HeadById(TenantId, InstanceId),
     Card(TenantId, InstanceId),
-    First(TenantId, list::List),
+    Stretch(TenantId, list::List, InstanceId),
 }
 
 /// A person as others see them.
@@ -56,10 +56,11 @@ impl Newest {
     }
 }
 
-/// The first instances of a list of third-party ones.
+/// Instances of a list of third-party ones that follow each other.
 #[derive(Debug)]
-pub(crate) struct First {
+pub(crate) struct Stretch {
     pub(crate) ids: Vec<InstanceId>,
+    /// Whether no more follow.
     pub(crate) whole: bool,
 }
 
@@ -73,8 +74,8 @@ pub(crate) enum Value {
     FlowCard(Arc<FlowCard>),
     Definition(DefinitionId),
     Head(Head),
-    Card(Arc<Vec<u8>>),
-    First(Arc<First>),
+    Card(Arc<[u8]>),
+    Stretch(Arc<Stretch>),
 }
 
 impl Value {
@@ -87,7 +88,7 @@ impl Value {
             Self::Newest(newest) => size_of_val(newest.rows.as_slice()),
             Self::FlowCard(card) => card.bytes.len(),
             Self::Card(card) => card.len(),
-            Self::First(first) => size_of_val(first.ids.as_slice()),
+            Self::Stretch(stretch) => size_of_val(stretch.ids.as_slice()),
         }
     }
 }
@@ -122,6 +123,6 @@ copied!(
     FlowCard: Arc<FlowCard>,
     Definition: DefinitionId,
     Head: Head,
-    Card: Arc<Vec<u8>>,
-    First: Arc<First>
+    Card: Arc<[u8]>,
+    Stretch: Arc<Stretch>
 );

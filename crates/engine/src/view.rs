@@ -13,13 +13,14 @@ use store::Tx;
 use store::external::Head;
 use store::watch::{Commit, Piece, Touched};
 
-use crate::copies::{Copied, First, FlowCard, Key, Newest, Shown};
+use crate::copies::{Copied, FlowCard, Key, Newest, Shown, Stretch};
 use crate::{Context, Error, Result, card};
 
-/// How many rows of a list are kept: first pages of every size.
-pub(crate) const NEWEST: usize = 64;
+/// How many rows of a list are kept: first pages of every size, and most people's whole lists, so
+/// that also questions about a part of them are answered from memory.
+pub(crate) const NEWEST: usize = 128;
 
-/// How many instances of a third-party list are kept: a page of the largest size, and one more
+/// How many instances of a third-party list are kept from its start: a page of the largest size, and one more
 /// that tells whether it is the last.
 pub(crate) const FIRST: usize = 501;
 
@@ -241,8 +242,8 @@ impl<'v, 't> View<'v, 't> {
         &mut self,
         tenant: TenantId,
         ids: &[InstanceId],
-    ) -> Result<Vec<Option<Arc<Vec<u8>>>>> {
-        let mut cards: Vec<Option<Arc<Vec<u8>>>> =
+    ) -> Result<Vec<Option<Arc<[u8]>>>> {
+        let mut cards: Vec<Option<Arc<[u8]>>> =
             ids.iter().map(|id| self.kept(&Key::Card(tenant, *id))).collect();
         let missing: Vec<InstanceId> =
             ids.iter().zip(&cards).filter(|(_, card)| card.is_none()).map(|(id, _)| *id).collect();
@@ -253,7 +254,7 @@ impl<'v, 't> View<'v, 't> {
         let mut read = HashMap::with_capacity(missing.len());
         for (id, format, card) in store::external::cards_get(self.tx()?, tenant, &missing)? {
             if let Some(card) = card::checked(self.tx()?, cx, tenant, id, (format, card))? {
-                let card = Arc::new(card);
+                let card: Arc<[u8]> = card.into();
                 let depends = [(tenant, Piece::External(id))];
                 self.keep(Key::Card(tenant, id), Arc::clone(&card), &depends);
                 read.insert(id, card);
@@ -275,19 +276,23 @@ impl<'v, 't> View<'v, 't> {
         after: InstanceId,
         limit: usize,
     ) -> Result<Vec<InstanceId>> {
-        let key = Key::First(tenant, list);
-        let first: Option<Arc<First>> = if after == InstanceId(0) && self.keeps() {
-            self.copy(key, |tx, _| {
-                let ids = store::list::list_page(tx, tenant, list, after, FIRST)?;
-                let first = First { whole: ids.len() < FIRST, ids };
-                Ok(Some((Arc::new(first), vec![(tenant, Piece::ExternalList(list))])))
-            })?
-        } else {
-            self.kept(&key)
-        };
-        if let Some(first) = first {
-            let rest = &first.ids[first.ids.partition_point(|id| *id <= after)..];
-            if first.whole || rest.len() >= limit {
+        let start = InstanceId(0);
+        for from in [start, after] {
+            // Of what follows the first ones only the page itself is worth keeping.
+            let most = if from == start { FIRST } else { limit };
+            let key = Key::Stretch(tenant, list, from);
+            let stretch: Option<Arc<Stretch>> = if from == after && self.keeps() {
+                self.copy(key, |tx, _| {
+                    let ids = store::list::list_page(tx, tenant, list, from, most)?;
+                    let stretch = Stretch { whole: ids.len() < most, ids };
+                    Ok(Some((Arc::new(stretch), vec![(tenant, Piece::ExternalList(list))])))
+                })?
+            } else {
+                self.kept(&key)
+            };
+            let Some(stretch) = stretch else { continue };
+            let rest = &stretch.ids[stretch.ids.partition_point(|id| *id <= after)..];
+            if stretch.whole || rest.len() >= limit {
                 return Ok(rest.iter().take(limit).copied().collect());
             }
         }

@@ -18,7 +18,7 @@ use crate::company::Company;
 /// How many answers are looked at before a row is measured.
 const LOOKED_AT: usize = 200;
 /// How long a server is loaded before it is measured.
-const WARM_SECONDS: u32 = 1;
+const WARM_SECONDS: u32 = 4;
 
 /// The requests of a row, for either server.
 struct Asked {
