@@ -168,11 +168,15 @@ pub(crate) fn read(
     view: &mut View<'_, '_>,
     tenant: TenantId,
     ids: &[InstanceId],
-    choice: Choice,
+    choice: &Arc<Choice>,
 ) -> Result<Vec<Option<Card>>> {
-    let choice = Arc::new(choice);
-    let card = |bytes: Arc<[u8]>| Card { bytes, choice: Arc::clone(&choice) };
+    let card = |bytes: Arc<[u8]>| choose(bytes, choice);
     Ok(view.cards(tenant, ids)?.into_iter().map(|bytes| bytes.map(card)).collect())
+}
+
+/// The chosen parts of a card.
+pub(crate) fn choose(bytes: Arc<[u8]>, choice: &Arc<Choice>) -> Card {
+    Card { bytes, choice: Arc::clone(choice) }
 }
 
 /// The bytes of a stored card, rendered anew if they are of another format.

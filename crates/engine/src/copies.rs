@@ -18,7 +18,7 @@ pub(crate) enum Key {
     Newest(TenantId, inbox::List),
     FlowCard(TenantId, InstanceId),
     Definition(TenantId, AppId, Box<str>),
-    Head(TenantId, AppId, Box<str>),
+    Named(TenantId, AppId, Box<str>),
     HeadById(TenantId, InstanceId),
     Card(TenantId, InstanceId),
     Stretch(TenantId, list::List, InstanceId),
@@ -27,6 +27,8 @@ pub(crate) enum Key {
 /// A person as others see them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
+    /// Who they are today.
+    pub person: PersonId,
     /// What a task shows of whoever started its instance.
     pub bytes: Vec<u8>,
 }
@@ -40,6 +42,9 @@ pub struct FlowCard {
     pub bytes: Vec<u8>,
 }
 
+/// The card of an instance of a flow, and whoever started it.
+pub(crate) type ShownCard = (Arc<FlowCard>, Arc<Shown>);
+
 /// The newest rows of a list under an inbox.
 #[derive(Debug)]
 pub(crate) struct Newest {
@@ -47,6 +52,8 @@ pub(crate) struct Newest {
     pub(crate) n: i64,
     /// Greatest first.
     pub(crate) rows: Vec<Entry>,
+    /// The cards of the first rows: looking for each would cost more than all the rest.
+    pub(crate) cards: Vec<ShownCard>,
 }
 
 impl Newest {
@@ -60,8 +67,18 @@ impl Newest {
 #[derive(Debug)]
 pub(crate) struct Stretch {
     pub(crate) ids: Vec<InstanceId>,
+    /// Their cards.
+    pub(crate) cards: Vec<Arc<[u8]>>,
     /// Whether no more follow.
     pub(crate) whole: bool,
+}
+
+/// A third-party instance by the app's own id.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) head: Head,
+    /// `None` when it was purged.
+    pub(crate) card: Option<Arc<[u8]>>,
 }
 
 /// A copy, cheap to clone.
@@ -74,6 +91,7 @@ pub(crate) enum Value {
     FlowCard(Arc<FlowCard>),
     Definition(DefinitionId),
     Head(Head),
+    Named(Arc<Named>),
     Card(Arc<[u8]>),
     Stretch(Arc<Stretch>),
 }
@@ -85,10 +103,18 @@ impl Value {
             Self::Flow(_) | Self::Definition(_) | Self::Head(_) => 0,
             Self::People(ids) => size_of_val(ids.as_slice()),
             Self::Shown(shown) => shown.bytes.len(),
-            Self::Newest(newest) => size_of_val(newest.rows.as_slice()),
+            Self::Named(named) => named.card.as_ref().map_or(0, |card| card.len()),
+            Self::Newest(newest) => {
+                let cards = newest.cards.iter();
+                let cards = cards.map(|(card, shown)| card.bytes.len() + shown.bytes.len());
+                size_of_val(newest.rows.as_slice()) + cards.sum::<usize>()
+            }
             Self::FlowCard(card) => card.bytes.len(),
             Self::Card(card) => card.len(),
-            Self::Stretch(stretch) => size_of_val(stretch.ids.as_slice()),
+            Self::Stretch(stretch) => {
+                let cards = stretch.cards.iter().map(|card| card.len()).sum::<usize>();
+                size_of_val(stretch.ids.as_slice()) + cards
+            }
         }
     }
 }
@@ -123,6 +149,7 @@ copied!(
     FlowCard: Arc<FlowCard>,
     Definition: DefinitionId,
     Head: Head,
+    Named: Arc<Named>,
     Card: Arc<[u8]>,
     Stretch: Arc<Stretch>
 );

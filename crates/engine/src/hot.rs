@@ -47,6 +47,8 @@ const NONE: u64 = u64::MAX;
 /// place (measured with a counting allocator: 210 and 120, rounded up).
 const WEIGHT_OF_COPY: usize = 256;
 const WEIGHT_OF_MARK: usize = 128;
+/// Further marks of a copy are those of copies that it is put together from, which pay for them.
+const WEIGHT_OF_SHARED_MARK: usize = 16;
 
 /// Marks are in several maps, so that threads seldom wait for each other.
 const MAPS: usize = 16;
@@ -120,7 +122,8 @@ impl HotSet {
         if !self.is_of(commit) {
             return;
         }
-        let weight = copy.weight() + WEIGHT_OF_COPY + depends.len() * WEIGHT_OF_MARK;
+        let marked = WEIGHT_OF_MARK + depends.len() * WEIGHT_OF_SHARED_MARK;
+        let weight = copy.weight() + WEIGHT_OF_COPY + marked;
         let weight = u64::try_from(weight).unwrap_or(u64::MAX);
         let alive_at = AtomicU64::new(NONE);
         self.cache.insert(key, Arc::new(Kept { copy, depends: marks, alive_at, weight }));

@@ -7,8 +7,9 @@ use domain::inbox::{Entry, Family, List, Relation, State};
 use domain::person::AliasKind;
 use domain::{FlowId, PersonId, TenantId};
 use store::Tx;
-use store::inbox::{self as lists, Found, Question};
+use store::inbox::{self as lists, Question};
 
+use crate::copies::ShownCard;
 use crate::view::{NEWEST, View};
 use crate::{Caller, FlowCard, Result, Shown};
 
@@ -87,13 +88,14 @@ pub fn user_tasks(
         offset: asked.offset,
         limit: asked.limit,
     };
-    let found = match people.len() {
-        1 => match from_newest(view, tenant, &question)? {
-            Some(found) => found,
-            None => lists::ask(view.tx()?, tenant, &question)?,
-        },
-        _ => lists::ask_slowly(view.tx()?, tenant, &question)?,
-    };
+    if people.len() > 1 {
+        let found = lists::ask_slowly(view.tx()?, tenant, &question)?;
+        return Ok((found.count, show_all(view, tenant, found.rows)?));
+    }
+    if let Some(answer) = from_newest(view, tenant, &question)? {
+        return Ok(answer);
+    }
+    let found = lists::ask(view.tx()?, tenant, &question)?;
     Ok((found.count, show_all(view, tenant, found.rows)?))
 }
 
@@ -102,19 +104,19 @@ fn from_newest(
     view: &mut View<'_, '_>,
     tenant: TenantId,
     question: &Question,
-) -> Result<Option<Found>> {
+) -> Result<Option<(i64, Vec<UserTask>)>> {
     if !view.keeps() {
         return Ok(None);
     }
     let skip = usize::try_from(question.offset).unwrap_or(usize::MAX);
+    let end = skip.saturating_add(question.limit);
     let is_plain = question.flows.is_none() && question.from.is_none() && question.to.is_none();
-    let near = skip.saturating_add(question.limit) <= NEWEST;
-    if is_plain && !near {
+    if is_plain && end > NEWEST {
         return Ok(None);
     }
-    let (mut count, mut rows, mut all_there) = (0, Vec::<Entry>::new(), true);
+    let (mut count, mut rows, mut all_there) = (0, Vec::new(), true);
     for list in &question.lists {
-        let newest = view.newest(tenant, *list)?;
+        let newest = view.newest(tenant, *list, if is_plain { end } else { 0 })?;
         if !Relation::REAL.contains(&list.relation) {
             count -= newest.n;
             continue;
@@ -123,21 +125,38 @@ fn from_newest(
         let floor = question.from.unwrap_or(i64::MIN);
         let beyond = newest.rows.last().is_some_and(|last| last.key.start < floor);
         all_there &= newest.is_whole() || beyond;
-        let asked_for = newest.rows.iter().filter(|entry| is_asked_for(question, entry));
+        let with_card = newest.rows.iter().enumerate().map(|(at, row)| (*row, at));
         // Of a plain question no list can give more to the page than is up to its end.
-        let most = if is_plain { skip + question.limit } else { NEWEST };
-        rows.extend(asked_for.take(most));
+        let most = if is_plain { end } else { NEWEST };
+        for (entry, at) in with_card.filter(|(e, _)| is_asked_for(question, e)).take(most) {
+            rows.push((entry, newest.cards.get(at).cloned()));
+        }
     }
     if !is_plain && !all_there {
         return Ok(None);
     }
-    rows.sort_unstable_by(|a, b| b.cmp(a));
-    rows.dedup();
+    rows.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
+    rows.dedup_by(|(a, _), (b, _)| a == b);
     if !is_plain {
         count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     }
-    let rows = rows.into_iter().skip(skip).take(question.limit).collect();
-    Ok(Some(Found { count, rows }))
+    let page = rows.into_iter().skip(skip).take(question.limit).collect();
+    Ok(Some((count, show_rest(view, tenant, page)?)))
+}
+
+/// The rows of a page, some of which have their cards already.
+fn show_rest(
+    view: &mut View<'_, '_>,
+    tenant: TenantId,
+    page: Vec<(Entry, Option<ShownCard>)>,
+) -> Result<Vec<UserTask>> {
+    let lacking = page.iter().filter(|(_, card)| card.is_none()).map(|(entry, _)| entry.instance);
+    let mut rest = view.flow_cards(tenant, lacking)?.into_iter();
+    let there = |(entry, card): (Entry, Option<ShownCard>)| {
+        let (card, initiator) = card.or_else(|| rest.next())?;
+        Some(UserTask { entry, initiator, card })
+    };
+    Ok(page.into_iter().filter_map(there).collect())
 }
 
 fn is_asked_for(question: &Question, entry: &Entry) -> bool {

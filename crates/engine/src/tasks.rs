@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 
 use domain::filter::{FilterParts, TaskFilter};
 use domain::person::AliasKind;
@@ -35,10 +36,11 @@ pub fn list(
     token: Option<&str>,
     size: usize,
 ) -> Result<Page> {
+    let mut cards = Vec::new();
     let (query, after) = match token {
         None => {
             let filter = TaskFilter::new(parts.clone()).map_err(Error::Filter)?;
-            (resolve(view, caller, &filter)?, InstanceId(0))
+            (resolve(view, caller, &filter, &mut cards)?, InstanceId(0))
         }
         Some(token) => {
             let (query, after) = page::open(view.context(), caller, token)?;
@@ -57,7 +59,9 @@ pub fn list(
     };
     // One more than asked for tells whether there is more.
     let mut found = match &query.instances {
-        Some(instances) => named(view, caller, &query, people, instances, after, size + 1)?,
+        Some(instances) => {
+            named(view, caller, &query, people, (instances, &cards), after, size + 1)?
+        }
         None => listed(view, caller, &query, people, after, size + 1)?,
     };
     let more = found.len() > size;
@@ -69,8 +73,14 @@ pub fn list(
     Ok(Page { cards: found.into_iter().map(|(_, card)| card).collect(), next })
 }
 
-/// The ids behind the caller's names. What nobody knows matches nothing.
-fn resolve(view: &mut View<'_, '_>, caller: &Caller, filter: &TaskFilter) -> Result<Query> {
+/// The ids behind the caller's names. What nobody knows matches nothing. Cards that come along are
+/// put into `cards`, in the order of their ids.
+fn resolve(
+    view: &mut View<'_, '_>,
+    caller: &Caller,
+    filter: &TaskFilter,
+    cards: &mut Vec<(InstanceId, Bytes)>,
+) -> Result<Query> {
     let (tenant, app) = (caller.tenant, caller.app.id);
     let (instances, codes, users, status) = match filter {
         TaskFilter::Instances { instances, codes, users, status } => {
@@ -81,8 +91,10 @@ fn resolve(view: &mut View<'_, '_>, caller: &Caller, filter: &TaskFilter) -> Res
     let instances = match instances {
         None => None,
         Some(names) => {
-            let heads = view.heads(tenant, app, names)?;
-            let mut ids: Vec<InstanceId> = heads.into_iter().map(|head| head.id).collect();
+            let named = view.named(tenant, app, names)?;
+            cards.extend(named.iter().filter_map(|n| Some((n.head.id, n.card.clone()?))));
+            cards.sort_unstable_by_key(|(id, _)| *id);
+            let mut ids: Vec<InstanceId> = named.iter().map(|named| named.head.id).collect();
             ids.sort_unstable();
             Some(ids)
         }
@@ -122,19 +134,22 @@ fn rows_of(view: &mut View<'_, '_>, caller: &Caller, people: &[PersonId]) -> Res
 
 type Found = Vec<(InstanceId, Card)>;
 
+/// The bytes of a card.
+type Bytes = Arc<[u8]>;
+
 /// Of the named instances those after `after` that match.
 fn named(
     view: &mut View<'_, '_>,
     caller: &Caller,
     query: &Query,
     people: Option<Vec<PersonId>>,
-    instances: &[InstanceId],
+    (instances, known): (&[InstanceId], &[(InstanceId, Bytes)]),
     after: InstanceId,
     limit: usize,
 ) -> Result<Found> {
     // Without a status or people an instance is listed with whatever tasks it has.
     let needs_task = query.status.is_some() || people.is_some();
-    let choice = Choice { status: query.status, people };
+    let choice = Arc::new(Choice { status: query.status, people });
     let mut ids: Vec<InstanceId> = instances.iter().copied().filter(|id| *id > after).collect();
     if let Some(definitions) = &query.definitions {
         let mut of_those = Vec::with_capacity(ids.len());
@@ -144,7 +159,15 @@ fn named(
         }
         ids = of_those;
     }
-    let cards = card::read(view, caller.tenant, &ids, choice)?;
+    let cards = if known.is_empty() {
+        card::read(view, caller.tenant, &ids, &choice)?
+    } else {
+        // What has no card among those that came along was purged.
+        let known = |id: &InstanceId| {
+            known.binary_search_by_key(id, |(id, _)| *id).ok().map(|at| &known[at].1)
+        };
+        ids.iter().map(|id| Some(card::choose(Arc::clone(known(id)?), &choice))).collect()
+    };
     let found = ids.into_iter().zip(cards).filter_map(|(id, card)| Some((id, card?)));
     let matches = |(_, card): &(InstanceId, Card)| !needs_task || card.tasks().next().is_some();
     Ok(found.filter(matches).take(limit).collect())
@@ -168,41 +191,56 @@ fn listed(
             .flat_map(|p| definitions.iter().map(|d| List::Person(*p, status, *d)))
             .collect(),
     };
-    let ids = merge(&lists, after, limit, |list, after, limit| {
-        view.list_page(caller.tenant, list, after, limit)
-    })?;
-    let choice = Choice { status: query.status, people };
-    let cards = card::read(view, caller.tenant, &ids, choice)?;
-    let there = |(id, card): (InstanceId, Option<Card>)| {
-        let not_there = || Error::Internal(format!("instance {id} is on a list but not there"));
-        Ok((id, card.ok_or_else(not_there)?))
+    let choice = Arc::new(Choice { status: query.status, people });
+    if !view.keeps() {
+        let fetch = |list, after, limit| {
+            let ids = view.list_page(caller.tenant, list, after, limit)?;
+            Ok(ids.into_iter().map(|id| (id, ())).collect())
+        };
+        let ids: Vec<InstanceId> =
+            merge(&lists, after, limit, fetch)?.into_iter().map(|(id, ())| id).collect();
+        let cards = card::read(view, caller.tenant, &ids, &choice)?;
+        let there =
+            |(id, card): (InstanceId, Option<Card>)| Ok((id, card.ok_or_else(|| gone(id))?));
+        return ids.into_iter().zip(cards).map(there).collect();
+    }
+    let fetch = |list, after, limit| view.stretch(caller.tenant, list, after, limit);
+    let found = match lists.as_slice() {
+        [list] => view.stretch(caller.tenant, *list, after, limit)?,
+        lists => merge(lists, after, limit, fetch)?,
     };
-    ids.into_iter().zip(cards).map(there).collect()
+    Ok(found.into_iter().map(|(id, bytes)| (id, card::choose(bytes, &choice))).collect())
+}
+
+/// A list and what it lists contradict each other.
+pub(crate) fn gone(id: InstanceId) -> Error {
+    Error::Internal(format!("instance {id} is on a list but not there"))
 }
 
 /// The least entries that a list is asked for at once: a round trip costs more than a few rows.
 const LEAST_CHUNK: usize = 8;
 
-/// The first `limit` distinct ids of all `lists` after `after`, in order. Lists are read in chunks,
-/// so that many lists do not read a page each.
-fn merge(
+/// The first `limit` of all `lists` after `after`, in the order of their ids, each once. Lists are
+/// read in chunks, so that many lists do not read a page each.
+fn merge<T>(
     lists: &[List],
     after: InstanceId,
     limit: usize,
-    mut fetch: impl FnMut(List, InstanceId, usize) -> Result<Vec<InstanceId>>,
-) -> Result<Vec<InstanceId>> {
+    mut fetch: impl FnMut(List, InstanceId, usize) -> Result<Vec<(InstanceId, T)>>,
+) -> Result<Vec<(InstanceId, T)>> {
     let chunk = (2 * limit / lists.len().max(1)).clamp(LEAST_CHUNK.min(limit), limit);
-    let mut buffers: Vec<VecDeque<InstanceId>> = Vec::with_capacity(lists.len());
+    let mut buffers: Vec<VecDeque<(InstanceId, T)>> = Vec::with_capacity(lists.len());
     let mut heads = BinaryHeap::new();
     for (index, list) in lists.iter().enumerate() {
-        let mut buffer = VecDeque::from(fetch(*list, after, chunk)?);
-        heads.extend(buffer.pop_front().map(|id| Reverse((id, index))));
+        let buffer = VecDeque::from(fetch(*list, after, chunk)?);
+        heads.extend(buffer.front().map(|(id, _)| Reverse((*id, index))));
         buffers.push(buffer);
     }
-    let mut merged: Vec<InstanceId> = Vec::with_capacity(limit);
+    let mut merged: Vec<(InstanceId, T)> = Vec::with_capacity(limit);
     while let Some(Reverse((id, index))) = heads.pop() {
-        if merged.last() != Some(&id) {
-            merged.push(id);
+        let Some(next) = buffers[index].pop_front() else { continue };
+        if merged.last().is_none_or(|(last, _)| *last != id) {
+            merged.push(next);
             if merged.len() == limit {
                 break;
             }
@@ -210,7 +248,7 @@ fn merge(
         if buffers[index].is_empty() {
             buffers[index] = fetch(lists[index], id, chunk)?.into();
         }
-        heads.extend(buffers[index].pop_front().map(|id| Reverse((id, index))));
+        heads.extend(buffers[index].front().map(|(id, _)| Reverse((*id, index))));
     }
     Ok(merged)
 }
@@ -238,10 +276,11 @@ mod tests {
                 let List::Status(DefinitionId(n), _) = list else { unreachable!() };
                 let list = &contents[usize::try_from(n).unwrap()];
                 let rest = list.iter().filter(|id| **id > after.get());
-                Ok(rest.take(limit).map(|id| InstanceId(*id)).collect())
+                Ok(rest.take(limit).map(|id| (InstanceId(*id), ())).collect())
             }).unwrap();
             let union: BTreeSet<_> = contents.iter().flatten().filter(|id| **id > after).collect();
-            let expected: Vec<_> = union.into_iter().take(limit).map(|id| InstanceId(*id)).collect();
+            let union = union.into_iter().take(limit);
+            let expected: Vec<_> = union.map(|id| (InstanceId(*id), ())).collect();
             prop_assert_eq!(merged, expected);
         }
     }

@@ -13,19 +13,13 @@ use store::Tx;
 use store::external::Head;
 use store::watch::{Commit, Piece, Touched};
 
-use crate::copies::{Copied, FlowCard, Key, Newest, Shown, Stretch};
+use crate::copies::{Copied, FlowCard, Key, Named, Newest, Shown, ShownCard, Stretch};
+use crate::tasks::gone;
 use crate::{Context, Error, Result, card};
 
 /// How many rows of a list are kept: first pages of every size, and most people's whole lists, so
 /// that also questions about a part of them are answered from memory.
 pub(crate) const NEWEST: usize = 128;
-
-/// How many instances of a third-party list are kept from its start: a page of the largest size, and one more
-/// that tells whether it is the last.
-pub(crate) const FIRST: usize = 501;
-
-/// The card of an instance of a flow, and whoever started it.
-type ShownCard = (Arc<FlowCard>, Arc<Shown>);
 
 /// What a reading use case sees.
 pub struct View<'v, 't> {
@@ -126,13 +120,29 @@ impl<'v, 't> View<'v, 't> {
         })
     }
 
-    /// The newest rows of a list, and how many there are in all.
-    pub(crate) fn newest(&mut self, tenant: TenantId, list: List) -> Result<Arc<Newest>> {
-        let found = self.copy(Key::Newest(tenant, list), |tx, _| {
-            let (n, rows) = store::inbox::newest(tx, tenant, list, NEWEST)?;
-            Ok(Some((Arc::new(Newest { n, rows }), vec![(tenant, Piece::Inbox(list))])))
-        })?;
-        found.ok_or_else(|| Error::Internal("a list cannot be read".into()))
+    /// The newest rows of a list, and how many there are in all; where it has to be read, with the
+    /// cards of the first `cards` rows.
+    pub(crate) fn newest(
+        &mut self,
+        tenant: TenantId,
+        list: List,
+        cards: usize,
+    ) -> Result<Arc<Newest>> {
+        let key = Key::Newest(tenant, list);
+        if let Some(kept) = self.kept(&key) {
+            return Ok(kept);
+        }
+        let (n, rows) = store::inbox::newest(self.tx()?, tenant, list, NEWEST)?;
+        let cards = self.flow_cards(tenant, rows.iter().take(cards).map(|row| row.instance))?;
+        let mut depends = vec![(tenant, Piece::Inbox(list))];
+        depends.extend(rows.iter().zip(&cards).flat_map(|(row, (card, shown))| {
+            let people = [card.initiator, shown.person].map(Piece::Person);
+            let pieces = people.into_iter().chain([Piece::FlowInstance(row.instance)]);
+            pieces.map(|piece| (tenant, piece))
+        }));
+        let newest = Arc::new(Newest { n, rows, cards });
+        self.keep(key, Arc::clone(&newest), &depends);
+        Ok(newest)
     }
 
     /// The card of each instance of a flow, with whoever started it.
@@ -179,7 +189,8 @@ impl<'v, 't> View<'v, 't> {
                 Arc::clone(&card),
                 &[(tenant, Piece::FlowInstance(id))],
             );
-            let shown = Shown { bytes: (cx.render.initiator)(&row.alias, &row.name) };
+            let bytes = (cx.render.initiator)(&row.alias, &row.name);
+            let shown = Shown { person: row.today, bytes };
             let shown = Arc::new(shown);
             let depends = [initiator, row.today].map(|id| (tenant, Piece::Person(id)));
             self.keep(Key::Shown(tenant, initiator), Arc::clone(&shown), &depends);
@@ -204,29 +215,32 @@ impl<'v, 't> View<'v, 't> {
         })
     }
 
-    /// Where an app's third-party instances are, by the app's own ids; unknown ones are left out.
-    pub(crate) fn heads(
+    /// An app's third-party instances by the app's own ids; unknown ones are left out.
+    pub(crate) fn named(
         &mut self,
         tenant: TenantId,
         app: AppId,
         names: &[String],
-    ) -> Result<Vec<Head>> {
-        let (mut heads, mut missing) = (Vec::with_capacity(names.len()), Vec::new());
+    ) -> Result<Vec<Arc<Named>>> {
+        let (mut found, mut missing) = (Vec::with_capacity(names.len()), Vec::new());
         for name in names {
-            match self.kept::<Head>(&Key::Head(tenant, app, name.as_str().into())) {
-                Some(head) => heads.push(head),
+            match self.kept(&Key::Named(tenant, app, name.as_str().into())) {
+                Some(named) => found.push(named),
                 None => missing.push(name.as_str()),
             }
         }
         if missing.is_empty() {
-            return Ok(heads);
+            return Ok(found);
         }
-        for (name, head) in store::external::instance_heads(self.tx()?, tenant, app, &missing)? {
-            let key = Key::Head(tenant, app, name.into());
-            self.keep(key, head, &[(tenant, Piece::External(head.id))]);
-            heads.push(head);
+        let heads = store::external::instance_heads(self.tx()?, tenant, app, &missing)?;
+        let ids: Vec<InstanceId> = heads.iter().map(|(_, head)| head.id).collect();
+        for ((name, head), card) in heads.into_iter().zip(self.cards(tenant, &ids)?) {
+            let named = Arc::new(Named { head, card });
+            let depends = [(tenant, Piece::External(head.id))];
+            self.keep(Key::Named(tenant, app, name.into()), Arc::clone(&named), &depends);
+            found.push(named);
         }
-        Ok(heads)
+        Ok(found)
     }
 
     /// Where a third-party instance is.
@@ -276,27 +290,35 @@ impl<'v, 't> View<'v, 't> {
         after: InstanceId,
         limit: usize,
     ) -> Result<Vec<InstanceId>> {
-        let start = InstanceId(0);
-        for from in [start, after] {
-            // Of what follows the first ones only the page itself is worth keeping.
-            let most = if from == start { FIRST } else { limit };
-            let key = Key::Stretch(tenant, list, from);
-            let stretch: Option<Arc<Stretch>> = if from == after && self.keeps() {
-                self.copy(key, |tx, _| {
-                    let ids = store::list::list_page(tx, tenant, list, from, most)?;
-                    let stretch = Stretch { whole: ids.len() < most, ids };
-                    Ok(Some((Arc::new(stretch), vec![(tenant, Piece::ExternalList(list))])))
-                })?
-            } else {
-                self.kept(&key)
-            };
-            let Some(stretch) = stretch else { continue };
-            let rest = &stretch.ids[stretch.ids.partition_point(|id| *id <= after)..];
-            if stretch.whole || rest.len() >= limit {
-                return Ok(rest.iter().take(limit).copied().collect());
-            }
-        }
         Ok(store::list::list_page(self.tx()?, tenant, list, after, limit)?)
+    }
+
+    /// The same with their cards.
+    pub(crate) fn stretch(
+        &mut self,
+        tenant: TenantId,
+        list: store::list::List,
+        after: InstanceId,
+        limit: usize,
+    ) -> Result<Vec<(InstanceId, Arc<[u8]>)>> {
+        let key = Key::Stretch(tenant, list, after);
+        let kept: Option<Arc<Stretch>> = self.kept(&key);
+        let enough = |stretch: &Arc<Stretch>| stretch.whole || stretch.ids.len() >= limit;
+        let stretch = if let Some(stretch) = kept.filter(enough) {
+            stretch
+        } else {
+            let ids = self.list_page(tenant, list, after, limit)?;
+            let cards = ids.iter().zip(self.cards(tenant, &ids)?);
+            let cards = cards.map(|(id, card)| card.ok_or_else(|| gone(*id)));
+            let cards = cards.collect::<Result<Vec<Arc<[u8]>>>>()?;
+            let mut depends = vec![(tenant, Piece::ExternalList(list))];
+            depends.extend(ids.iter().map(|id| (tenant, Piece::External(*id))));
+            let stretch = Arc::new(Stretch { whole: ids.len() < limit, ids, cards });
+            self.keep(key, Arc::clone(&stretch), &depends);
+            stretch
+        };
+        let both = stretch.ids.iter().copied().zip(stretch.cards.iter().cloned());
+        Ok(both.take(limit).collect())
     }
 }
 
@@ -341,7 +363,7 @@ mod tests {
         let shown = view.copy(Key::Shown(TENANT, WHO), |tx, _| {
             let bytes = store::person::person_get(tx, TENANT, WHO)?.unwrap().name.into();
             meanwhile();
-            Ok(Some((Arc::new(Shown { bytes }), vec![(TENANT, Piece::Person(WHO))])))
+            Ok(Some((Arc::new(Shown { person: WHO, bytes }), vec![(TENANT, Piece::Person(WHO))])))
         })?;
         Ok(shown.unwrap())
     }
