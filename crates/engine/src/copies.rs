@@ -91,7 +91,7 @@ pub(crate) enum Value {
     FlowCard(Arc<FlowCard>),
     Definition(DefinitionId),
     Head(Head),
-    Named(Arc<Named>),
+    Named(Named),
     Card(Arc<[u8]>),
     Stretch(Arc<Stretch>),
 }
@@ -149,7 +149,7 @@ copied!(
     FlowCard: Arc<FlowCard>,
     Definition: DefinitionId,
     Head: Head,
-    Named: Arc<Named>,
+    Named: Named,
     Card: Arc<[u8]>,
     Stretch: Arc<Stretch>
 );

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Clock, Ids, Millis};
+use store::watch::Commit;
 use store::{Store, Tx};
 
 use crate::access::Directory;
@@ -23,6 +24,9 @@ pub struct Settings {
 
 /// Enough for the first pages of some ten thousand people (own figure).
 const HOT_SET_BYTES: u64 = 256 << 20;
+
+/// How often a query looks whether the hot set is of the newest commit (own figure).
+const LOOKS: usize = 4;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -125,8 +129,7 @@ impl Hub {
     {
         let context = self.context();
         if let Some(hot) = &self.hot {
-            let now = self.store.newest_commit().filter(|commit| hot.is_of(*commit));
-            if let Some(commit) = now {
+            if let Some(commit) = self.newest_in(hot) {
                 match use_case(&mut View::of_memory(&context, commit)) {
                     Err(Error::NotInMemory) => {}
                     done => {
@@ -138,6 +141,20 @@ impl Hub {
             metrics::counter!("countersign_hot_set_misses_total").increment(1);
         }
         self.store.read(move |tx| use_case(&mut View::over(tx, &context))).await
+    }
+
+    /// The newest commit, if the set is of that one.
+    fn newest_in(&self, hot: &HotSet) -> Option<Commit> {
+        for _ in 0..LOOKS {
+            let newest = self.store.newest_commit()?;
+            if hot.is_of(newest) {
+                return Some(newest);
+            }
+            // Most likely the writer is between its commit and telling of it, which is a matter of
+            // microseconds; reading the file instead takes a hundred.
+            std::thread::yield_now();
+        }
+        None
     }
 
     /// How many bytes of memory the hot set takes.

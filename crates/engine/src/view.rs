@@ -221,7 +221,7 @@ impl<'v, 't> View<'v, 't> {
         tenant: TenantId,
         app: AppId,
         names: &[String],
-    ) -> Result<Vec<Arc<Named>>> {
+    ) -> Result<Vec<Named>> {
         let (mut found, mut missing) = (Vec::with_capacity(names.len()), Vec::new());
         for name in names {
             match self.kept(&Key::Named(tenant, app, name.as_str().into())) {
@@ -235,9 +235,9 @@ impl<'v, 't> View<'v, 't> {
         let heads = store::external::instance_heads(self.tx()?, tenant, app, &missing)?;
         let ids: Vec<InstanceId> = heads.iter().map(|(_, head)| head.id).collect();
         for ((name, head), card) in heads.into_iter().zip(self.cards(tenant, &ids)?) {
-            let named = Arc::new(Named { head, card });
+            let named = Named { head, card };
             let depends = [(tenant, Piece::External(head.id))];
-            self.keep(Key::Named(tenant, app, name.into()), Arc::clone(&named), &depends);
+            self.keep(Key::Named(tenant, app, name.into()), named.clone(), &depends);
             found.push(named);
         }
         Ok(found)
