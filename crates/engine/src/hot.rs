@@ -6,10 +6,10 @@
 //! put together from several copies is of one moment. Bounded by weight; what was not asked for
 //! lately goes first. Knows nothing of what is copied and nothing of SQL.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
 use quick_cache::Weighter;
@@ -60,9 +60,39 @@ pub(crate) struct HotSet {
     of: AtomicU64,
     /// How many commits the set took in: unlike their numbers it never comes round.
     turn: AtomicU64,
+    recent: Mutex<Recent>,
     cache: Cache<Key, Arc<Kept>, Weight, RandomState>,
     marks: [Mutex<Marks>; MAPS],
     hasher: RandomState,
+}
+
+/// How many commits a reading may take and still be kept, if none of them changed what it read. At
+/// a thousand commits a second, the time of many readings (own figure).
+const RECENT: usize = 64;
+
+/// The commits that the set took in last, and what each changed.
+#[derive(Default)]
+struct Recent {
+    /// Oldest first; each follows the one before it.
+    commits: VecDeque<(Commit, HashSet<Touched, RandomState>)>,
+}
+
+impl Recent {
+    fn add(&mut self, commit: Commit, touched: &[Touched]) {
+        if self.commits.len() == RECENT {
+            self.commits.pop_front();
+        }
+        self.commits.push_back((commit, touched.iter().copied().collect()));
+    }
+
+    /// Whether it is known that no commit after `commit` changed any of the pieces.
+    fn unchanged_since(&self, commit: Commit, pieces: &[Touched]) -> bool {
+        let at = self.commits.iter().position(|(known, _)| *known == commit);
+        at.is_some_and(|at| {
+            let later = || self.commits.iter().skip(at + 1);
+            !pieces.iter().any(|piece| later().any(|(_, touched)| touched.contains(piece)))
+        })
+    }
 }
 
 #[derive(Default)]
@@ -79,6 +109,7 @@ impl HotSet {
         Self {
             of: AtomicU64::new(NONE),
             turn: AtomicU64::new(0),
+            recent: Mutex::default(),
             cache: Cache::with(
                 expected,
                 bytes,
@@ -115,13 +146,16 @@ impl HotSet {
         self.is_of(commit).then(|| kept.copy.clone())
     }
 
-    /// Keeps a copy that was read as of a commit, unless a later one came meanwhile.
+    /// Keeps a copy that was read as of a commit, unless a later one changed any piece of it.
     pub(crate) fn put(&self, commit: Commit, key: Key, copy: Value, depends: &[Touched]) {
-        let marks: Box<[Dead]> = depends.iter().map(|piece| self.mark(*piece)).collect();
-        // After the marks were taken: a commit that changes a piece from here on sets its mark.
-        if !self.is_of(commit) {
+        // While this is held no commit is taken in: one that changes a piece comes before, and is
+        // known, or after, and sets the mark.
+        let recent = self.recent();
+        if !recent.unchanged_since(commit, depends) {
             return;
         }
+        let marks: Box<[Dead]> = depends.iter().map(|piece| self.mark(*piece)).collect();
+        drop(recent);
         let marked = WEIGHT_OF_MARK + depends.len() * WEIGHT_OF_SHARED_MARK;
         let weight = copy.weight() + WEIGHT_OF_COPY + marked;
         let weight = u64::try_from(weight).unwrap_or(u64::MAX);
@@ -129,7 +163,11 @@ impl HotSet {
         self.cache.insert(key, Arc::new(Kept { copy, depends: marks, alive_at, weight }));
     }
 
-    fn marks_of(&self, piece: &Touched) -> std::sync::MutexGuard<'_, Marks> {
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn marks_of(&self, piece: &Touched) -> MutexGuard<'_, Marks> {
         let map = usize::try_from(self.hasher.hash_one(piece) >> 32).unwrap_or_default() % MAPS;
         self.marks[map].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,6 +200,7 @@ impl HotSet {
 
 impl Watch for HotSet {
     fn committed(&self, before: Commit, now: Commit, touched: &[Touched]) {
+        let mut recent = self.recent();
         let was = self.of.swap(NONE, Ordering::SeqCst);
         self.turn.fetch_add(1, Ordering::SeqCst);
         if was == u64::from(before.0) {
@@ -172,16 +211,23 @@ impl Watch for HotSet {
             }
         } else {
             // Another process wrote in between.
+            recent.commits.clear();
             self.clear();
+        }
+        if before != now || recent.commits.is_empty() {
+            recent.add(now, touched);
         }
         self.of.store(now.0.into(), Ordering::SeqCst);
     }
 
     fn lost(&self, now: Option<Commit>) {
+        let mut recent = self.recent();
         self.of.store(NONE, Ordering::SeqCst);
         self.turn.fetch_add(1, Ordering::SeqCst);
+        recent.commits.clear();
         self.clear();
         if let Some(now) = now {
+            recent.add(now, &[]);
             self.of.store(now.0.into(), Ordering::SeqCst);
         }
     }

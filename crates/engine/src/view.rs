@@ -397,17 +397,13 @@ mod tests {
         assert_eq!(name(&hub).await, ("Anna".into(), true));
     }
 
-    #[tokio::test]
-    async fn what_was_read_before_a_commit_is_not_kept_after_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let hub = Arc::new(hub(&folder));
-        rename(&hub, "Ann").await;
+    /// Reads the name, and holds it while `meanwhile` happens; only then it may be kept.
+    async fn read_slowly(hub: &Arc<Hub>, meanwhile: impl Future<Output = ()>) -> String {
         let (has_read, wait_for_read) = mpsc::channel();
         let (go_on, wait_to_go_on) = mpsc::channel();
         let wait_to_go_on = std::sync::Mutex::new(wait_to_go_on);
-        let reader = Arc::clone(&hub);
+        let reader = Arc::clone(hub);
         let slow = tokio::spawn(async move {
-            // The reader has the old name in its hands while the new one is committed.
             let look = move |view: &mut View<'_, '_>| {
                 let shown = shown(view, || {
                     has_read.send(()).unwrap();
@@ -418,9 +414,43 @@ mod tests {
             reader.look(look).await.unwrap()
         });
         tokio::task::spawn_blocking(move || wait_for_read.recv().unwrap()).await.unwrap();
-        rename(&hub, "Anna").await;
+        meanwhile.await;
         go_on.send(()).unwrap();
-        assert_eq!(slow.await.unwrap(), "Ann");
+        slow.await.unwrap()
+    }
+
+    async fn rename_another(hub: &Hub, number: usize) {
+        // The same name again would be no commit.
+        let name = format!("Bob {number}");
+        let bob = move || Person { id: PersonId(8), ..named(&name) };
+        hub.write(move |tx, _| Ok(person_put(tx, TENANT, &bob(), Millis(0))?)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_commit_is_not_kept_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = Arc::new(hub(&folder));
+        rename(&hub, "Ann").await;
+        // The reader has the old name in its hands while the new one is committed.
+        assert_eq!(read_slowly(&hub, rename(&hub, "Anna")).await, "Ann");
+        assert_eq!(name(&hub).await, ("Anna".into(), false));
+    }
+
+    #[tokio::test]
+    async fn what_a_commit_did_not_change_is_kept_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = Arc::new(hub(&folder));
+        rename(&hub, "Ann").await;
+        assert_eq!(read_slowly(&hub, rename_another(&hub, 0)).await, "Ann");
+        assert_eq!(name(&hub).await, ("Ann".into(), true));
+        rename(&hub, "Anna").await;
+        // Too long ago to know what changed since.
+        let many = async {
+            for number in 1..100 {
+                rename_another(&hub, number).await;
+            }
+        };
+        assert_eq!(read_slowly(&hub, many).await, "Anna");
         assert_eq!(name(&hub).await, ("Anna".into(), false));
     }
 
