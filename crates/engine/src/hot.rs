@@ -44,7 +44,7 @@ impl Weighter<Key, Arc<Kept>> for Weight {
 const NONE: u64 = u64::MAX;
 
 /// What a copy weighs beside its content, in bytes: key, place in the cache, and one mark with its
-/// place (measured with a counting allocator: 210 and 120, rounded up).
+/// place. Reckoned from the sizes of the types, generously; not measured.
 const WEIGHT_OF_COPY: usize = 256;
 const WEIGHT_OF_MARK: usize = 128;
 /// Further marks of a copy are those of copies that it is put together from, which pay for them.

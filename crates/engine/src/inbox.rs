@@ -116,8 +116,10 @@ fn from_newest(
     }
     let (mut count, mut rows, mut all_there) = (0, Vec::new(), true);
     for list in &question.lists {
-        let newest = view.newest(tenant, *list, if is_plain { end } else { 0 })?;
-        if !Relation::REAL.contains(&list.relation) {
+        let is_real = Relation::REAL.contains(&list.relation);
+        // Lists of repeats are counted, never shown.
+        let newest = view.newest(tenant, *list, if is_plain && is_real { end } else { 0 })?;
+        if !is_real {
             count -= newest.n;
             continue;
         }

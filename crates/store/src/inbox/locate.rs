@@ -43,7 +43,7 @@ pub(super) struct Place {
     pub(super) skip: usize,
 }
 
-/// Reading this many rows too many is cheaper than another look at where to start.
+/// Reading this many rows too many is cheaper than another look at where to start (own figure).
 const NEAR: i64 = 24;
 
 /// Guesses at a key before all rows in doubt are read: each leaves a small part of them where rows

@@ -43,6 +43,10 @@ pub(super) fn run(conn: &Connection, queue: &Receiver<Job>, watched: &Watched) {
         let snapshot = match begin(conn, watched) {
             Ok(snapshot) => snapshot,
             Err(error) => {
+                // The transaction may be there without its snapshot; the next one needs to begin.
+                if !conn.is_autocommit() {
+                    let _ = conn.execute_batch("ROLLBACK");
+                }
                 job(Err(error.into()));
                 continue;
             }

@@ -92,8 +92,8 @@ pub(super) fn run(
     watched: &Watched,
 ) {
     let texts = RefCell::new(Positional::default());
-    let (touched, begun) = (RefCell::default(), Cell::default());
-    let writer = Writer { conn, batch_work, shape, texts, watched, touched, begun };
+    let (touched, begun, told) = (RefCell::default(), Cell::default(), Cell::default());
+    let writer = Writer { conn, batch_work, shape, texts, watched, touched, begun, told };
     loop {
         let first = match queue.recv_timeout(LOOK_FOR_OTHERS) {
             Ok(first) => first,
@@ -120,8 +120,10 @@ struct Writer<'c> {
     watched: &'c Watched,
     /// What the transaction changed so far.
     touched: RefCell<Vec<Touched>>,
-    /// The commit before the transaction, or after the last one.
+    /// The commit before the transaction.
     begun: Cell<Option<Commit>>,
+    /// The newest commit that who watches was told of.
+    told: Cell<Option<Commit>>,
 }
 
 /// The transaction of a batch is gone, with everything in it.
@@ -247,14 +249,18 @@ impl Writer<'_> {
             // What changed nothing is no commit.
             (Some(before), Some(newest)) if before == newest => {
                 watch.committed(before, before, &[]);
+                self.told.set(Some(before));
             }
             // The newest may be another process's already: the own one followed the one before.
             (Some(before), Some(_)) => {
                 let own = Commit(before.0.wrapping_add(1));
                 watch.committed(before, own, &self.touched.borrow());
-                self.begun.set(Some(own));
+                self.told.set(Some(own));
             }
-            _ => watch.lost(None),
+            _ => {
+                watch.lost(None);
+                self.told.set(None);
+            }
         }
         Ok(())
     }
@@ -263,7 +269,7 @@ impl Writer<'_> {
     fn look_for_others(&self) {
         let Some(watch) = self.watched.watch.get() else { return };
         let newest = self.watched.commits.newest();
-        if newest != self.begun.replace(newest) {
+        if newest != self.told.replace(newest) {
             watch.lost(newest);
         }
     }
