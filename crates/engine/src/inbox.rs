@@ -179,10 +179,8 @@ pub fn show_all(
 }
 
 fn flow_numbers(view: &mut View<'_, '_>, tenant: TenantId, api_ids: &[String]) -> Result<Vec<i64>> {
-    let mut numbers = Vec::with_capacity(api_ids.len());
-    for api_id in api_ids {
-        numbers.extend(view.flow(tenant, api_id)?.map(FlowId::get));
-    }
+    let flows = view.flows(tenant, api_ids)?;
+    let mut numbers: Vec<i64> = flows.into_iter().map(FlowId::get).collect();
     numbers.sort_unstable();
     numbers.dedup();
     Ok(numbers)

@@ -112,12 +112,23 @@ impl<'v, 't> View<'v, 't> {
         Ok(found.unwrap_or_default())
     }
 
-    /// The number of a flow.
-    pub(crate) fn flow(&mut self, tenant: TenantId, api_id: &str) -> Result<Option<FlowId>> {
-        self.copy(Key::Flow(tenant, api_id.into()), |tx, _| {
-            let found = store::flow::flow_by_api_id(tx, tenant, api_id)?;
-            Ok(found.map(|flow| (flow, vec![(tenant, Piece::Flow(flow))])))
-        })
+    /// The numbers of flows; unknown ones are left out.
+    pub(crate) fn flows(&mut self, tenant: TenantId, api_ids: &[String]) -> Result<Vec<FlowId>> {
+        let (mut found, mut missing) = (Vec::with_capacity(api_ids.len()), Vec::new());
+        for api_id in api_ids {
+            match self.kept(&Key::Flow(tenant, api_id.as_str().into())) {
+                Some(flow) => found.push(flow),
+                None => missing.push(api_id.as_str()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        for (api_id, flow) in store::flow::flows_by_api_id(self.tx()?, tenant, &missing)? {
+            self.keep(Key::Flow(tenant, api_id.into()), flow, &[(tenant, Piece::Flow(flow))]);
+            found.push(flow);
+        }
+        Ok(found)
     }
 
     /// The newest rows of a list, and how many there are in all; where it has to be read, with the

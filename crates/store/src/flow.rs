@@ -30,6 +30,20 @@ pub fn flow_by_api_id(tx: &mut Tx<'_>, tenant: TenantId, api_id: &str) -> Result
     )
 }
 
+/// The flows with some names; unknown ones are left out.
+pub fn flows_by_api_id(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    api_ids: &[&str],
+) -> Result<Vec<(String, FlowId)>> {
+    tx.query_all(
+        "SELECT f.api_id, f.flow_id FROM {each $2} \
+         CROSS JOIN flow f ON f.tenant_id = $1 AND f.api_id = each.value",
+        &[tenant.into(), Param::Texts(api_ids)],
+        |row| Ok((row.text(0)?, FlowId(row.int(1)?))),
+    )
+}
+
 /// Adds a flow under the next free number or writes its details anew.
 pub fn flow_put(
     tx: &mut Tx<'_>,

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use domain::TenantId;
-use domain::inbox::{Key, List};
+use domain::inbox::{Family, Key, List, Relation, State};
+use domain::{PersonId, TenantId};
 
 use super::nodes::{self, Node};
 use super::{MAX, MIN};
 use crate::watch::Piece;
-use crate::{Result, Tx};
+use crate::{Error, Result, Tx};
 
 /// How large nodes grow.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ pub(crate) fn fold(tx: &mut Tx<'_>) -> Result<()> {
             }
             continue;
         }
-        let (levels, n) = list_get(tx, at)?;
+        let Head { levels, n } = list_get(tx, at)?;
         if levels == 0 {
             list_put(tx, at, 0, n + delta)?;
             if n + delta > 2 * tx.shape.rows {
@@ -87,15 +87,57 @@ pub(super) struct At {
     pub(super) list: List,
 }
 
-/// Levels of nodes and, without any, the count.
-pub(super) fn list_get(tx: &mut Tx<'_>, at: At) -> Result<(i64, i64)> {
-    let row = tx.query_one(
+/// What is known of a list by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// How many levels of nodes it has.
+    pub(super) levels: i64,
+    /// How many rows, where it has no nodes.
+    pub(super) n: i64,
+}
+
+impl Head {
+    pub(super) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
+pub(super) fn list_get(tx: &mut Tx<'_>, at: At) -> Result<Head> {
+    let head = tx.query_one(
         "SELECT levels, n FROM inbox_list WHERE tenant_id = $1 AND family = $2 \
          AND person_id = $3 AND relation = $4 AND state = $5",
         &at.params(),
-        |row| Ok((row.int(0)?, row.int(1)?)),
+        |row| Ok(Head { levels: row.int(0)?, n: row.int(1)? }),
     )?;
-    Ok(row.unwrap_or_default())
+    Ok(head.unwrap_or_default())
+}
+
+/// Every list of a person in a family that has rows.
+pub(super) fn lists_of(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    family: Family,
+    person: PersonId,
+) -> Result<Vec<(List, Head)>> {
+    tx.query_all(
+        "SELECT relation, state, levels, n FROM inbox_list \
+         WHERE tenant_id = $1 AND family = $2 AND person_id = $3",
+        &[tenant.into(), family.code().into(), person.into()],
+        |row| {
+            let (relation, state) =
+                (Relation::from_code(row.int(0)?), State::from_code(row.int(1)?));
+            let (Some(relation), Some(state)) = (relation, state) else {
+                return Err(Error::Corrupt {
+                    table: "inbox_list",
+                    column: "relation",
+                    row: format!("{tenant}/{person}"),
+                    reason: "no such list".into(),
+                });
+            };
+            let head = Head { levels: row.int(2)?, n: row.int(3)? };
+            Ok((List { family, person, relation, state }, head))
+        },
+    )
 }
 
 /// Adds to the count of a short list and answers it; `None` when the list is new or long.
@@ -287,7 +329,7 @@ fn raise(tx: &mut Tx<'_>, at: At) -> Result<()> {
 
 /// Adds or takes away levels after nodes came or went.
 fn settle(tx: &mut Tx<'_>, at: At) -> Result<()> {
-    let (mut levels, _) = list_get(tx, at)?;
+    let mut levels = list_get(tx, at)?.levels;
     let buckets = nodes::count(tx, at, 1, MIN, MAX)?;
     if levels == 2 && buckets < tx.shape.kids / 2 {
         nodes::delete_all(tx, at, 2)?;

@@ -26,12 +26,17 @@ pub(super) struct Segment {
 pub(super) trait Source {
     /// The segments of a list, greatest first.
     fn top(&mut self, list: usize) -> Result<Vec<Segment>>;
-    /// What a segment above level 1 stands for, greatest first.
+    /// Everything that a segment above level 1 stands for, greatest first.
     fn expand(&mut self, list: usize, segment: &Segment) -> Result<Vec<Segment>>;
+    /// Only the one below a segment above level 1 that `key` falls into, with what is greater and
+    /// what is less left together: segments of the same level, absent where they stand for nothing.
+    fn cut(&mut self, list: usize, segment: &Segment, key: Key) -> Result<Vec<Segment>>;
     /// How many matching rows of a segment of level 1 have `key` or a greater one.
     fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64>;
     /// The greatest matching rows with `low <= key < high`, at most `limit`.
     fn rows(&mut self, list: usize, low: Key, high: Key, limit: usize) -> Result<Vec<Entry>>;
+    /// Whether few of the rows that are there may match.
+    fn is_sparse(&self) -> bool;
 }
 
 /// A place in a merge: `skip` rows after `from`.
@@ -46,9 +51,13 @@ pub(super) struct Place {
 /// Reading this many rows too many is cheaper than another look at where to start (own figure).
 const NEAR: i64 = 24;
 
-/// Guesses at a key before all rows in doubt are read: each leaves a small part of them where rows
-/// are spread evenly, which rows of one time are not.
-const GUESSES: usize = 4;
+/// Guesses at a key before everything in doubt is read: each leaves a small part of it where rows
+/// are spread evenly, which rows of one time are not. Two go to the upper levels.
+const GUESSES: usize = 6;
+
+/// How often a guess is made better before it is tried: a part of a list has few segments, each of
+/// which is spread evenly as far as is known (own figure).
+const STEPS: usize = 12;
 
 /// The segments of one list, with how many rows come before each.
 struct Segments {
@@ -113,6 +122,18 @@ fn as_float(number: i64) -> f64 {
     number as f64
 }
 
+/// A time strictly between two, where there is any, at about `part` of the way.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a guess need not be exact, and is kept between the two"
+)]
+fn between(least: i64, most: i64, part: f64) -> i64 {
+    let span = most.saturating_sub(least);
+    let way = (span as f64 * part.clamp(0.0, 1.0)) as i64;
+    least.saturating_add(way.clamp(1, (span - 1).max(1)))
+}
+
 /// A merge of lists under one question.
 pub(super) struct Merge<S> {
     source: S,
@@ -144,7 +165,7 @@ impl<S: Source> Merge<S> {
             while let Some(at) = list.cut_by(key) {
                 let segment = list.all[at];
                 if segment.level > 1 && segment.n > 0 {
-                    let inner = self.source.expand(index, &segment)?;
+                    let inner = self.source.cut(index, &segment, key)?;
                     list.replace(at, inner);
                     continue;
                 }
@@ -167,17 +188,23 @@ impl<S: Source> Merge<S> {
             return Ok(None);
         }
         let mut guesses = 0;
+        let (mut low, mut high) = (MIN, MAX);
         loop {
-            let (low, high) = self.narrow(offset);
-            // One level at a time: narrower bounds may spare the next.
-            if self.expand(low, high)? {
-                continue;
-            }
+            (low, high) = self.narrow(offset, low, high);
             let guess = self.guess(offset, low, high);
+            // Where times tell, only what lies at the guess is looked into: bounds are as wide as
+            // the upper segments of all lists together, and most in between is not the place. One
+            // level at a time: narrower bounds make a better guess.
             let Some(guess) = guess.filter(|_| guesses < GUESSES) else {
+                if self.expand(low, high)? {
+                    continue;
+                }
                 return self.read_between(offset, low, high);
             };
             guesses += 1;
+            if self.cut_at(guess)? {
+                continue;
+            }
             let before = self.count_from(guess)?;
             if (0..=NEAR).contains(&(offset - before)) {
                 let skip = usize::try_from(offset - before).unwrap_or_default();
@@ -186,21 +213,23 @@ impl<S: Source> Merge<S> {
         }
     }
 
-    /// Bounds of the key at `offset`: at most `offset` rows are from `high` on for sure, and more
-    /// than `offset` from `low` on for sure.
-    fn narrow(&self, offset: i64) -> (Key, Key) {
+    /// Narrower bounds of the key at `offset` than the given ones: at most `offset` rows are from
+    /// `high` on for sure, and more than `offset` from `low` on for sure.
+    fn narrow(&self, offset: i64, mut low: Key, mut high: Key) -> (Key, Key) {
         // Ends of segments are the only keys at which a bound changes; the halving goes over the
         // ends of all lists, one list after the other.
-        let (mut low, mut high) = (MIN, MAX);
         for list in &self.lists {
+            let from = list.all.partition_point(|s| s.low >= high);
+            let upto = list.all.partition_point(|s| s.low > low);
+            let ends = list.all.get(from..upto).unwrap_or_default();
             // Greatest first: both counts grow along the list.
-            let at = list.all.partition_point(|s| self.at_least_from(s.low) <= offset);
-            if let Some(segment) = list.all.get(at) {
-                low = low.max(segment.low);
+            let at = ends.partition_point(|s| self.at_least_from(s.low) <= offset);
+            if let Some(segment) = ends.get(at) {
+                low = segment.low;
             }
-            let at = list.all.partition_point(|s| self.at_most_from(s.low) <= offset);
-            if let Some(segment) = at.checked_sub(1).and_then(|at| list.all.get(at)) {
-                high = high.min(segment.low);
+            let at = ends.partition_point(|s| self.at_most_from(s.low) <= offset);
+            if let Some(segment) = at.checked_sub(1).and_then(|at| ends.get(at)) {
+                high = segment.low;
             }
         }
         (low, high)
@@ -221,6 +250,21 @@ impl<S: Source> Merge<S> {
 
     fn at_least_from(&self, key: Key) -> i64 {
         self.bound_from(key, -1)
+    }
+
+    /// Looks one level into what `key` cuts. Says whether there was anything.
+    fn cut_at(&mut self, key: Key) -> Result<bool> {
+        let mut any = false;
+        for (index, list) in self.lists.iter_mut().enumerate() {
+            let Some(at) = list.cut_by(key) else { continue };
+            let segment = list.all[at];
+            if segment.level > 1 && segment.n > 0 {
+                let inner = self.source.cut(index, &segment, key)?;
+                list.replace(at, inner);
+                any = true;
+            }
+        }
+        Ok(any)
     }
 
     /// Expands what lies between two keys by one level. Says whether there was anything.
@@ -250,9 +294,20 @@ impl<S: Source> Merge<S> {
         };
         let wanted = as_float(offset - NEAR / 2);
         let (mut least, mut most) = (low.start, high.start);
-        while most - least > 1 {
-            let middle = least + (most - least) / 2;
-            if about(middle) > wanted { least = middle } else { most = middle }
+        let (mut more, mut less) = (about(least), about(most));
+        for step in 0..STEPS {
+            // By turns where an even spread would have it, and the middle, lest one end stays.
+            let part = if step % 2 == 0 { (more - wanted) / (more - less) } else { 0.5 };
+            let middle = between(least, most, part);
+            let at = about(middle);
+            if at > wanted {
+                (least, more) = (middle, at);
+            } else {
+                (most, less) = (middle, at);
+            }
+            if most - least <= 1 || (wanted - less) < 1.0 {
+                break;
+            }
         }
         let key = Key { start: most, task: i64::MIN };
         (low < key && key < high).then_some(key)
@@ -290,7 +345,8 @@ impl<S: Source> Merge<S> {
             }
             if segment.n == 0 || segment.low >= key {
                 at += 1;
-            } else if segment.level > 1 {
+            } else if segment.level > 1 && self.source.is_sparse() {
+                // Counts tell which of the rows need not be read at all.
                 let inner = self.source.expand(list, &segment)?;
                 self.lists[list].replace(at, inner);
             } else {
@@ -346,6 +402,15 @@ mod tests {
         fn expand(&mut self, list: usize, s: &Segment) -> Result<Vec<Segment>> {
             Ok(Self::cut(&self.lists[list], s.low, s.high, s.level - 1, self.width))
         }
+        fn cut(&mut self, list: usize, s: &Segment, key: Key) -> Result<Vec<Segment>> {
+            let inner = self.expand(list, s)?;
+            let at = inner.partition_point(|inner| inner.low > key);
+            let sum = |of: &[Segment]| of.iter().map(|s| s.n).sum();
+            let above = Segment { low: inner[at].high, n: sum(&inner[..at]), ..*s };
+            let below = Segment { high: inner[at].low, n: sum(&inner[at + 1..]), ..*s };
+            let all = [above, inner[at], below].into_iter();
+            Ok(all.filter(|segment| segment.low < segment.high).collect())
+        }
         fn count_from(&mut self, list: usize, s: &Segment, key: Key) -> Result<i64> {
             let inside = self.lists[list].iter().filter(|k| **k >= key && **k < s.high);
             Ok(i64::try_from(inside.count()).unwrap())
@@ -353,6 +418,9 @@ mod tests {
         fn rows(&mut self, list: usize, low: Key, high: Key, limit: usize) -> Result<Vec<Entry>> {
             let inside = self.lists[list].iter().rev().filter(|k| **k >= low && **k < high);
             Ok(inside.take(limit).copied().map(entry).collect())
+        }
+        fn is_sparse(&self) -> bool {
+            self.width.is_multiple_of(2)
         }
     }
 

@@ -67,7 +67,7 @@ impl At {
         ]
     }
 
-    fn with<'p, const N: usize>(&self, more: [Param<'p>; N]) -> Vec<Param<'p>> {
+    pub(super) fn with<'p, const N: usize>(&self, more: [Param<'p>; N]) -> Vec<Param<'p>> {
         self.params().into_iter().chain(more).collect()
     }
 }
@@ -167,7 +167,7 @@ fn read(row: &Row<'_>) -> Result<Node> {
     Ok(Node { low, n: row.int(2)?, kids: row.int(3)?, flows })
 }
 
-fn read_low(row: &Row<'_>) -> Result<Key> {
+pub(super) fn read_low(row: &Row<'_>) -> Result<Key> {
     Ok(Key { start: row.int(0)?, task: row.int(1)? })
 }
 
@@ -327,7 +327,7 @@ pub(super) fn low_before(tx: &mut Tx<'_>, at: At, level: i64, low: Key) -> Resul
     )
 }
 
-/// The low end of the node after the one that starts at `low`.
+/// The low end of the first node after `low`.
 pub(super) fn next_low(tx: &mut Tx<'_>, at: At, level: i64, low: Key) -> Result<Option<Key>> {
     tx.query_one(
         of_list!(
@@ -341,7 +341,7 @@ pub(super) fn next_low(tx: &mut Tx<'_>, at: At, level: i64, low: Key) -> Result<
     )
 }
 
-fn missing(at: At, level: i64) -> Error {
+pub(super) fn missing(at: At, level: i64) -> Error {
     Error::Corrupt {
         table: "inbox_node",
         column: "low_start",

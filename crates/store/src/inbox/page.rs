@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use domain::inbox::{Entry, Key, List, Relation, State};
 use domain::{InstanceId, TenantId};
 
-use super::counts::{At, list_get};
+use super::counts::{At, Head, list_get, lists_of};
 use super::locate::{Merge, Place, Segment, Source};
-use super::nodes::{count_of, of_list};
+use super::nodes::{count_of, missing, next_low, of_list, read_low};
 use super::{MAX, MIN};
+use crate::value::Row;
 use crate::{Result, Tx};
 
 /// What is asked.
@@ -64,17 +65,19 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     let (floor, ceiling) = (floor_of(question), ceiling_of(question));
     let signs: Vec<i64> =
         question.lists.iter().map(|list| if is_real(list) { 1 } else { -1 }).collect();
+    let heads = heads(tx, tenant, &question.lists)?;
     let near = question.offset <= SMALL_OFFSET;
     if near && question.flows.is_none() && floor == MIN && ceiling == MAX {
         // The first pages of everything: no node need be looked into.
         let mut count = 0;
-        for (list, sign) in question.lists.iter().zip(&signs) {
-            count += sign * total(tx, At { tenant, list: *list })?;
+        for ((list, head), sign) in question.lists.iter().zip(&heads).zip(&signs) {
+            count += sign * total(tx, At { tenant, list: *list }, *head)?;
         }
-        let rows = first_rows(tx, tenant, question, count)?;
+        let rows = first_rows(tx, tenant, question, &heads, count)?;
         return Ok(Found { count, rows });
     }
-    if let Some(rows) = short_rows(tx, tenant, question, (floor, ceiling))? {
+    if heads.iter().all(|head| head.levels == 0) {
+        let rows = short_rows(tx, tenant, question, &heads, (floor, ceiling))?;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
         return Ok(Found {
@@ -82,7 +85,7 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
             rows: rows.into_iter().skip(offset).take(question.limit).collect(),
         });
     }
-    let source = Stored { tx, tenant, question };
+    let source = Stored { tx, tenant, question, heads: &heads };
     let mut merge = Merge::new(source, &signs)?;
     let above = merge.count_from(ceiling)?;
     let upto = if floor == MIN { merge.total() } else { merge.count_from(floor)? };
@@ -108,31 +111,46 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     Ok(found)
 }
 
+/// The head of each list. Those of one person, which is what is asked, take one statement.
+fn heads(tx: &mut Tx<'_>, tenant: TenantId, lists: &[List]) -> Result<Vec<Head>> {
+    let of_one = lists
+        .windows(2)
+        .all(|pair| (pair[0].family, pair[0].person) == (pair[1].family, pair[1].person));
+    if lists.len() < 2 || !of_one {
+        let each = lists.iter().map(|list| list_get(tx, At { tenant, list: *list }));
+        return each.collect();
+    }
+    let known = lists_of(tx, tenant, lists[0].family, lists[0].person)?;
+    let head = |list: &List| {
+        let found = known.iter().find(|(known, _)| known == list);
+        found.map_or(Head::default(), |(_, head)| *head)
+    };
+    Ok(lists.iter().map(head).collect())
+}
+
+/// The lists that can have rows, without those of repeats.
+fn filled<'q>(question: &'q Question, heads: &'q [Head]) -> impl Iterator<Item = List> + 'q {
+    let both = question.lists.iter().copied().zip(heads);
+    both.filter(|(list, head)| is_real(list) && !head.is_empty()).map(|(list, _)| list)
+}
+
 /// Every row that is asked for, greatest first, where no list is so long that it has nodes: reading
 /// them once costs less than counting from several ends.
 fn short_rows(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     question: &Question,
+    heads: &[Head],
     (floor, ceiling): (Key, Key),
-) -> Result<Option<Rows>> {
-    let real = || question.lists.iter().filter(|list| is_real(list));
-    let mut filled = Vec::with_capacity(question.lists.len());
-    for list in real() {
-        let at = At { tenant, list: *list };
-        match list_get(tx, at)? {
-            (0, 0) => {}
-            (0, _) => filled.push(at),
-            _ => return Ok(None),
-        }
-    }
+) -> Result<Rows> {
     let mut rows = Rows::new();
-    for at in filled {
+    for list in filled(question, heads) {
         let flows = question.flows.as_ref();
         let wanted = |entry: &Entry| flows.is_none_or(|f| f.binary_search(&entry.flow).is_ok());
-        rows.extend(read_between(tx, at, floor, ceiling, usize::MAX)?.into_iter().filter(wanted));
+        let all = read_between(tx, At { tenant, list }, floor, ceiling, usize::MAX)?;
+        rows.extend(all.into_iter().filter(wanted));
     }
-    Ok(Some(page_of(rows, 0, usize::MAX)))
+    Ok(page_of(rows, 0, usize::MAX))
 }
 
 /// One page of the rows of several lists.
@@ -145,35 +163,41 @@ fn page_of(mut rows: Rows, skip: usize, limit: usize) -> Rows {
 /// How many rows a list has, and its newest, greatest first, at most `limit`.
 pub fn newest(tx: &mut Tx<'_>, tenant: TenantId, list: List, limit: usize) -> Result<(i64, Rows)> {
     let at = At { tenant, list };
-    let n = total(tx, at)?;
+    let head = list_get(tx, at)?;
+    let n = total(tx, at, head)?;
     let rows = if n == 0 { Rows::new() } else { read_between(tx, at, MIN, MAX, limit)? };
     Ok((n, rows))
 }
 
 /// The rows of a first page of everything: those before it are read too.
-fn first_rows(tx: &mut Tx<'_>, tenant: TenantId, question: &Question, count: i64) -> Result<Rows> {
+fn first_rows(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    question: &Question,
+    heads: &[Head],
+    count: i64,
+) -> Result<Rows> {
     if question.offset >= count || question.limit == 0 {
         return Ok(Vec::new());
     }
     let skip = usize::try_from(question.offset).unwrap_or_default();
     let wanted = question.limit + skip;
     let mut rows = Vec::with_capacity(wanted);
-    for list in question.lists.iter().filter(|list| is_real(list)) {
-        rows.extend(read_between(tx, At { tenant, list: *list }, MIN, MAX, wanted)?);
+    for list in filled(question, heads) {
+        rows.extend(read_between(tx, At { tenant, list }, MIN, MAX, wanted)?);
     }
     Ok(page_of(rows, skip, question.limit))
 }
 
 /// How many rows a list has: its count, or the sum of its upper nodes.
-fn total(tx: &mut Tx<'_>, at: At) -> Result<i64> {
-    let (levels, n) = list_get(tx, at)?;
-    if levels == 0 {
-        return Ok(n);
+fn total(tx: &mut Tx<'_>, at: At, head: Head) -> Result<i64> {
+    if head.levels == 0 {
+        return Ok(head.n);
     }
     let [tenant, family, person, relation, state] = at.params();
     let sum = tx.query_one(
         of_list!("sum(n)", "inbox_node", "level = $6"),
-        &[tenant, family, person, relation, state, levels.into()],
+        &[tenant, family, person, relation, state, head.levels.into()],
         |row| row.opt_int(0),
     )?;
     Ok(sum.flatten().unwrap_or_default())
@@ -184,6 +208,7 @@ struct Stored<'s, 't> {
     tx: &'s mut Tx<'t>,
     tenant: TenantId,
     question: &'s Question,
+    heads: &'s [Head],
 }
 
 /// How many rows are read at a time where most may be of other flows.
@@ -250,6 +275,63 @@ impl Stored<'_, '_> {
         Ok(segments)
     }
 
+    /// The node of a level that covers `key`: its low end and its count.
+    fn node_at(&mut self, list: usize, level: i64, key: Key) -> Result<(Key, i64)> {
+        let at = self.at(list);
+
+        let params = at.with([level.into(), key.start.into(), key.task.into()]);
+        let node = match &self.question.flows {
+            None => self.tx.query_one(
+                of_list!(
+                    "low_start, low_task, n",
+                    "inbox_node",
+                    "level = $6 AND (low_start, low_task) <= ($7, $8) \
+                     ORDER BY low_start DESC, low_task DESC LIMIT 1"
+                ),
+                &params,
+                |row| Ok((read_low(row)?, row.int(2)?)),
+            )?,
+            Some(flows) => self.tx.query_one(
+                of_list!(
+                    "low_start, low_task, flows",
+                    "inbox_node",
+                    "level = $6 AND (low_start, low_task) <= ($7, $8) \
+                     ORDER BY low_start DESC, low_task DESC LIMIT 1"
+                ),
+                &params,
+                |row| Ok((read_low(row)?, count_of(row.blob(2)?, flows)?)),
+            )?,
+        };
+        node.ok_or_else(|| missing(at, level))
+    }
+
+    /// How many rows the nodes of a level with `low <= node < high` count.
+    fn sum_between(&mut self, list: usize, level: i64, low: Key, high: Key) -> Result<i64> {
+        if low >= high {
+            return Ok(0);
+        }
+        if self.question.flows.is_some() {
+            return Ok(self.nodes(list, level, low, high)?.iter().map(|node| node.n).sum());
+        }
+        let sum = self.tx.query_one(
+            of_list!(
+                "sum(n)",
+                "inbox_node",
+                "level = $6 AND (low_start, low_task) >= ($7, $8) \
+                 AND (low_start, low_task) < ($9, $10)"
+            ),
+            &self.at(list).with([
+                level.into(),
+                low.start.into(),
+                low.task.into(),
+                high.start.into(),
+                high.task.into(),
+            ]),
+            |row| row.opt_int(0),
+        )?;
+        Ok(sum.flatten().unwrap_or_default())
+    }
+
     /// How many rows with `low <= key < high` match.
     fn count_between(&mut self, list: usize, low: Key, high: Key) -> Result<i64> {
         let [tenant, family, person, relation, state] = self.at(list).params();
@@ -295,31 +377,52 @@ impl Stored<'_, '_> {
 
 impl Source for Stored<'_, '_> {
     fn top(&mut self, list: usize) -> Result<Vec<Segment>> {
-        match list_get(self.tx, self.at(list))? {
-            (0, 0) => Ok(Vec::new()),
-            // How many are of the wanted flows only the rows tell.
-            (0, _) if self.question.flows.is_some() => {
-                let n = self.count_between(list, MIN, MAX)?;
-                Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }])
-            }
-            (0, n) => Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }]),
-            (levels, _) => self.nodes(list, levels, MIN, MAX),
+        let head = self.heads[list];
+        if head.is_empty() {
+            return Ok(Vec::new());
         }
+        if head.levels > 0 {
+            return self.nodes(list, head.levels, MIN, MAX);
+        }
+        // How many are of the wanted flows only the rows tell.
+        let n = match self.question.flows {
+            Some(_) => self.count_between(list, MIN, MAX)?,
+            None => head.n,
+        };
+        Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }])
     }
 
     fn expand(&mut self, list: usize, segment: &Segment) -> Result<Vec<Segment>> {
         self.nodes(list, segment.level - 1, segment.low, segment.high)
     }
 
-    fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64> {
-        // From the nearer end, as far as times tell.
-        let (low, high) = (segment.low, segment.high);
-        let to_high = high.start.saturating_sub(key.start);
-        if low == MIN || to_high <= key.start.saturating_sub(low.start) {
-            self.count_between(list, key, high)
+    fn cut(&mut self, list: usize, segment: &Segment, key: Key) -> Result<Vec<Segment>> {
+        let level = segment.level - 1;
+        let (low, n) = self.node_at(list, level, key)?;
+        let next = next_low(self.tx, self.at(list), level, key)?;
+        let high = next.map_or(segment.high, |next| next.min(segment.high));
+        let middle = Segment { low, high, n, level };
+        let n = if is_nearer_to_high(segment, key) {
+            self.sum_between(list, level, high, segment.high)?
         } else {
-            Ok(segment.n - self.count_between(list, low, key)?)
+            segment.n - n - self.sum_between(list, level, segment.low, low)?
+        };
+        let above = Segment { low: high, n, ..*segment };
+        let below = Segment { high: low, n: segment.n - n - middle.n, ..*segment };
+        let all = [above, middle, below].into_iter();
+        Ok(all.filter(|segment| segment.low < segment.high).collect())
+    }
+
+    fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64> {
+        if is_nearer_to_high(segment, key) {
+            self.count_between(list, key, segment.high)
+        } else {
+            Ok(segment.n - self.count_between(list, segment.low, key)?)
         }
+    }
+
+    fn is_sparse(&self) -> bool {
+        self.question.flows.is_some()
     }
 
     fn rows(&mut self, list: usize, low: Key, high: Key, limit: usize) -> Result<Vec<Entry>> {
@@ -345,7 +448,17 @@ impl Source for Stored<'_, '_> {
     }
 }
 
-fn entry(row: &crate::value::Row<'_>) -> Result<Entry> {
+/// From which end counting is shorter, as far as times tell. An open end is farther away than any
+/// row, and beyond the last row there is nothing to count.
+fn is_nearer_to_high(segment: &Segment, key: Key) -> bool {
+    if segment.high == MAX || segment.low == MIN {
+        return segment.high == MAX;
+    }
+    let to_high = segment.high.start.saturating_sub(key.start);
+    to_high <= key.start.saturating_sub(segment.low.start)
+}
+
+fn entry(row: &Row<'_>) -> Result<Entry> {
     Ok(Entry {
         key: Key { start: row.int(0)?, task: row.int(1)? },
         flow: row.int(2)?,

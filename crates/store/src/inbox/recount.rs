@@ -3,7 +3,7 @@
 use domain::inbox::{Entry, Family, Key, List, Relation, State};
 use domain::{PersonId, TenantId};
 
-use super::counts::{At, build, list_get, list_put};
+use super::counts::{At, Head, build, list_get, list_put};
 use super::nodes::{self, Node};
 use super::{MAX, MIN};
 use crate::watch::Piece;
@@ -50,7 +50,7 @@ pub fn lists_after(
 pub fn recount(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<Vec<String>> {
     let at = At { tenant, list };
     let rows = nodes::row_flows(tx, at, MIN, MAX)?;
-    let (levels, n) = list_get(tx, at)?;
+    let Head { levels, n } = list_get(tx, at)?;
     let mut faults = Vec::new();
     if levels == 0 {
         if usize::try_from(n) != Ok(rows.len()) {
