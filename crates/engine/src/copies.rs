@@ -16,6 +16,7 @@ pub(crate) enum Key {
     Shown(TenantId, PersonId),
     Flow(TenantId, Box<str>),
     Newest(TenantId, inbox::List),
+    Whole(TenantId, inbox::List),
     FlowCard(TenantId, InstanceId),
     Definition(TenantId, AppId, Box<str>),
     Named(TenantId, AppId, Box<str>),
@@ -88,6 +89,7 @@ pub(crate) enum Value {
     Shown(Arc<Shown>),
     Flow(FlowId),
     Newest(Arc<Newest>),
+    Whole(Arc<Vec<Entry>>),
     FlowCard(Arc<FlowCard>),
     Definition(DefinitionId),
     Head(Head),
@@ -109,6 +111,7 @@ impl Value {
                 let cards = cards.map(|(card, shown)| card.bytes.len() + shown.bytes.len());
                 size_of_val(newest.rows.as_slice()) + cards.sum::<usize>()
             }
+            Self::Whole(rows) => size_of_val(rows.as_slice()),
             Self::FlowCard(card) => card.bytes.len(),
             Self::Card(card) => card.len(),
             Self::Stretch(stretch) => {
@@ -146,6 +149,7 @@ copied!(
     Shown: Arc<Shown>,
     Flow: FlowId,
     Newest: Arc<Newest>,
+    Whole: Arc<Vec<Entry>>,
     FlowCard: Arc<FlowCard>,
     Definition: DefinitionId,
     Head: Head,

@@ -10,7 +10,7 @@ use store::Tx;
 use store::inbox::{self as lists, Question};
 
 use crate::copies::ShownCard;
-use crate::view::{NEWEST, View};
+use crate::view::{NEWEST, View, WHOLE};
 use crate::{Caller, FlowCard, Result, Shown};
 
 /// A row of a list.
@@ -114,7 +114,7 @@ fn from_newest(
     if is_plain && end > NEWEST {
         return Ok(None);
     }
-    let (mut count, mut rows, mut all_there) = (0, Vec::new(), true);
+    let (mut count, mut rows) = (0, Vec::new());
     for list in &question.lists {
         let is_real = Relation::REAL.contains(&list.relation);
         // Lists of repeats are counted, never shown.
@@ -126,16 +126,18 @@ fn from_newest(
         count += newest.n;
         let floor = question.from.unwrap_or(i64::MIN);
         let beyond = newest.rows.last().is_some_and(|last| last.key.start < floor);
-        all_there &= newest.is_whole() || beyond;
-        let with_card = newest.rows.iter().enumerate().map(|(at, row)| (*row, at));
+        let longer = if is_plain || newest.is_whole() || beyond {
+            None
+        } else if usize::try_from(newest.n).is_ok_and(|n| n <= WHOLE) {
+            Some(view.whole(tenant, *list)?)
+        } else {
+            return Ok(None);
+        };
+        let with_card = longer.as_deref().unwrap_or(&newest.rows).iter().enumerate();
         // Of a plain question no list can give more to the page than is up to its end.
-        let most = if is_plain { end } else { NEWEST };
-        for (entry, at) in with_card.filter(|(e, _)| is_asked_for(question, e)).take(most) {
-            rows.push((entry, newest.cards.get(at).cloned()));
-        }
-    }
-    if !is_plain && !all_there {
-        return Ok(None);
+        let most = if is_plain { end } else { WHOLE };
+        let wanted = with_card.filter(|(_, row)| is_asked_for(question, row)).take(most);
+        rows.extend(wanted.map(|(at, row)| (*row, newest.cards.get(at).cloned())));
     }
     rows.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
     rows.dedup_by(|(a, _), (b, _)| a == b);

@@ -28,7 +28,6 @@ pub enum PageFault {
 /// narrowed to nobody known, which matches nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Query {
-    pub(crate) hash: [u8; HASH_BYTES],
     pub(crate) instances: Option<Vec<InstanceId>>,
     pub(crate) definitions: Option<Vec<DefinitionId>>,
     pub(crate) people: Option<Vec<PersonId>>,
@@ -39,17 +38,31 @@ const VERSION: u8 = 1;
 const HASH_BYTES: usize = 16;
 
 /// What two filters share only if they ask for the same.
-pub(crate) fn hash(filter: &TaskFilter) -> [u8; HASH_BYTES] {
+pub(crate) type Hash = [u8; HASH_BYTES];
+
+/// What is inside a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// Of the filter that the caller gave.
+    pub(crate) hash: Hash,
+    pub(crate) query: Query,
+    /// The last instance of the page before.
+    pub(crate) position: InstanceId,
+}
+
+/// The hash of a filter. Costs a good part of a small query: only where a token is sealed or opened.
+pub(crate) fn hash(filter: &TaskFilter) -> Hash {
     let digest: [u8; 32] = Sha256::digest(filter.canonical()).into();
     let mut hash = [0; HASH_BYTES];
     hash.copy_from_slice(&digest[..HASH_BYTES]);
     hash
 }
 
-/// A token that continues `query` after `position`.
-pub(crate) fn seal(cx: &Context, caller: &Caller, query: &Query, position: InstanceId) -> String {
+/// A token as the caller gets it.
+pub(crate) fn seal(cx: &Context, caller: &Caller, token: &Token) -> String {
+    let Token { hash, query, position } = token;
     let mut plain = vec![VERSION];
-    plain.extend(query.hash);
+    plain.extend(hash);
     plain.extend(position.get().to_be_bytes());
     plain.push(query.status.map_or(0, |s| u8::try_from(s.code()).unwrap_or(0)));
     let ids = |list: &Option<Vec<i64>>, plain: &mut Vec<u8>| match list {
@@ -70,12 +83,8 @@ pub(crate) fn seal(cx: &Context, caller: &Caller, query: &Query, position: Insta
     BASE64URL_NOPAD.encode(&sealed)
 }
 
-/// The query and position inside a token.
-pub(crate) fn open(
-    cx: &Context,
-    caller: &Caller,
-    token: &str,
-) -> Result<(Query, InstanceId), PageFault> {
+/// What a caller's token holds.
+pub(crate) fn open(cx: &Context, caller: &Caller, token: &str) -> Result<Token, PageFault> {
     let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| PageFault::Forged)?;
     let plain = cx.keys.open(Use::Page, &sealed, bound_to(caller).as_bytes());
     plain.and_then(|plain| parse(&plain)).ok_or(PageFault::Forged)
@@ -85,7 +94,7 @@ fn bound_to(caller: &Caller) -> String {
     format!("{}/{}", caller.tenant, caller.app.id)
 }
 
-fn parse(plain: &[u8]) -> Option<(Query, InstanceId)> {
+fn parse(plain: &[u8]) -> Option<Token> {
     let (version, rest) = plain.split_first()?;
     if *version != VERSION {
         return None;
@@ -106,13 +115,13 @@ fn parse(plain: &[u8]) -> Option<(Query, InstanceId)> {
     };
     let (instances, definitions, people) = (ids()?, ids()?, ids()?);
     let query = Query {
-        hash: *hash,
         instances: instances.map(|l| l.into_iter().map(InstanceId).collect()),
         definitions: definitions.map(|l| l.into_iter().map(DefinitionId).collect()),
         people: people.map(|l| l.into_iter().map(PersonId).collect()),
         status: TaskStatus::from_code(i64::from(*status)),
     };
-    Some((query, InstanceId(i64::from_be_bytes(*position))))
+    let position = InstanceId(i64::from_be_bytes(*position));
+    Some(Token { hash: *hash, query, position })
 }
 
 #[cfg(test)]
@@ -164,12 +173,16 @@ pub(crate) mod tests {
     fn query(lists: [Option<Vec<i64>>; 3], status: Option<TaskStatus>) -> Query {
         let [instances, definitions, people] = lists;
         Query {
-            hash: [9; HASH_BYTES],
             instances: instances.map(|l| l.into_iter().map(InstanceId).collect()),
             definitions: definitions.map(|l| l.into_iter().map(DefinitionId).collect()),
             people: people.map(|l| l.into_iter().map(PersonId).collect()),
             status,
         }
+    }
+
+    /// A token after the third instance.
+    fn third(query: Query) -> Token {
+        Token { hash: [9; HASH_BYTES], query, position: InstanceId(3) }
     }
 
     fn statuses() -> impl Iterator<Item = Option<TaskStatus>> {
@@ -193,9 +206,8 @@ pub(crate) mod tests {
             position in any::<i64>(),
         ) {
             let (cx, caller) = (context(1), caller(1, 2));
-            let query = Query { hash, ..query(lists, status) };
-            let token = seal(&cx, &caller, &query, InstanceId(position));
-            prop_assert_eq!(open(&cx, &caller, &token), Ok((query, InstanceId(position))));
+            let token = Token { hash, query: query(lists, status), position: InstanceId(position) };
+            prop_assert_eq!(open(&cx, &caller, &seal(&cx, &caller, &token)), Ok(token));
         }
     }
 
@@ -206,8 +218,8 @@ pub(crate) mod tests {
         for (a, b) in shapes.iter().flat_map(|a| shapes.iter().map(move |b| (a, b))) {
             for (c, status) in shapes.iter().flat_map(|c| statuses().map(move |s| (c, s))) {
                 let query = query([a.clone(), b.clone(), c.clone()], status);
-                let token = seal(&cx, &caller, &query, InstanceId(3));
-                assert_eq!(open(&cx, &caller, &token), Ok((query, InstanceId(3))));
+                let token = third(query);
+                assert_eq!(open(&cx, &caller, &seal(&cx, &caller, &token)), Ok(token));
             }
         }
     }
@@ -215,7 +227,7 @@ pub(crate) mod tests {
     #[test]
     fn nobody_else_opens_a_token() {
         let (cx, own) = (context(1), caller(1, 2));
-        let token = seal(&cx, &own, &query([None, None, None], None), InstanceId(3));
+        let token = seal(&cx, &own, &third(query([None, None, None], None)));
         for other in [caller(2, 2), caller(1, 3), caller(2, 1), caller(12, 0)] {
             assert_eq!(open(&cx, &other, &token), Err(PageFault::Forged));
         }
@@ -231,7 +243,7 @@ pub(crate) mod tests {
     fn a_token_that_was_cut_or_changed_does_not_open() {
         let (cx, caller) = (context(1), caller(1, 2));
         let query = query([Some(vec![1, 2]), None, Some(vec![])], Some(TaskStatus::Pending));
-        let token = seal(&cx, &caller, &query, InstanceId(3));
+        let token = seal(&cx, &caller, &third(query));
         for at in 0..token.len() {
             assert_eq!(open(&cx, &caller, &token[..at]), Err(PageFault::Forged));
             for other in ["A", "_", "=", "甲"] {
@@ -247,8 +259,9 @@ pub(crate) mod tests {
     fn what_was_sealed_by_another_version_or_is_too_short_is_not_read() {
         let (cx, caller) = (context(1), caller(1, 2));
         let query = query([Some(vec![1, 2]), Some(vec![3]), None], Some(TaskStatus::Done));
-        let plain = plain(&cx, &caller, &seal(&cx, &caller, &query, InstanceId(3)));
-        assert_eq!(parse(&plain), Some((query, InstanceId(3))));
+        let token = third(query);
+        let plain = plain(&cx, &caller, &seal(&cx, &caller, &token));
+        assert_eq!(parse(&plain), Some(token));
         for version in (0..=u8::MAX).filter(|version| *version != VERSION) {
             assert_eq!(parse(&[&[version], &plain[1..]].concat()), None);
         }
@@ -264,18 +277,18 @@ pub(crate) mod tests {
         let lists =
             [ids(limits::FILTER_INSTANCES), ids(limits::FILTER_CODES), ids(limits::FILTER_USERS)];
         let query = query(lists, Some(TaskStatus::Done));
-        let token = seal(&cx, &caller, &query, InstanceId(i64::MAX));
-        assert!(token.len() < 1_600, "{}", token.len());
-        assert_eq!(open(&cx, &caller, &token), Ok((query, InstanceId(i64::MAX))));
+        let token = Token { position: InstanceId(i64::MAX), ..third(query) };
+        let sealed = seal(&cx, &caller, &token);
+        assert!(sealed.len() < 1_600, "{}", sealed.len());
+        assert_eq!(open(&cx, &caller, &sealed), Ok(token));
     }
 
     #[test]
     fn a_list_beyond_every_limit_is_cut_and_never_read_as_everybody() {
         let (cx, caller) = (context(1), caller(1, 2));
-        let token =
-            seal(&cx, &caller, &query([None, None, Some(vec![1; 256])], None), InstanceId(3));
-        let (opened, _) = open(&cx, &caller, &token).unwrap();
-        assert_eq!(opened.people.map(|people| people.len()), Some(254));
+        let token = seal(&cx, &caller, &third(query([None, None, Some(vec![1; 256])], None)));
+        let opened = open(&cx, &caller, &token).unwrap();
+        assert_eq!(opened.query.people.map(|people| people.len()), Some(254));
     }
 
     #[test]

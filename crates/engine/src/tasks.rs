@@ -15,7 +15,7 @@ use domain::{InstanceId, PersonId};
 use store::list::List;
 
 use crate::card::{self, Card, Choice};
-use crate::page::{self, PageFault, Query};
+use crate::page::{self, PageFault, Query, Token};
 use crate::view::View;
 use crate::{Caller, Error, Result};
 
@@ -37,20 +37,15 @@ pub fn list(
     size: usize,
 ) -> Result<Page> {
     let mut cards = Vec::new();
-    let (query, after) = match token {
-        None => {
-            let filter = TaskFilter::new(parts.clone()).map_err(Error::Filter)?;
-            (resolve(view, caller, &filter, &mut cards)?, InstanceId(0))
-        }
+    let filter = || TaskFilter::new(parts.clone()).map_err(Error::Filter);
+    let (query, after, hash) = match token {
+        None => (resolve(view, caller, &filter()?, &mut cards)?, InstanceId(0), None),
         Some(token) => {
-            let (query, after) = page::open(view.context(), caller, token)?;
-            if !parts.is_empty() {
-                let filter = TaskFilter::new(parts.clone()).map_err(Error::Filter)?;
-                if page::hash(&filter) != query.hash {
-                    return Err(PageFault::OtherFilter.into());
-                }
+            let Token { query, position, hash } = page::open(view.context(), caller, token)?;
+            if !parts.is_empty() && page::hash(&filter()?) != hash {
+                return Err(PageFault::OtherFilter.into());
             }
-            (query, after)
+            (query, position, Some(hash))
         }
     };
     let people = match &query.people {
@@ -67,7 +62,10 @@ pub fn list(
     let more = found.len() > size;
     found.truncate(size);
     let next = match found.last() {
-        Some((last, _)) if more => Some(page::seal(view.context(), caller, &query, *last)),
+        Some((last, _)) if more => {
+            let hash = hash.map_or_else(|| filter().map(|filter| page::hash(&filter)), Ok)?;
+            Some(page::seal(view.context(), caller, &Token { hash, query, position: *last }))
+        }
         _ => None,
     };
     Ok(Page { cards: found.into_iter().map(|(_, card)| card).collect(), next })
@@ -113,7 +111,6 @@ fn resolve(
     people.sort_unstable();
     people.dedup();
     Ok(Query {
-        hash: page::hash(filter),
         instances,
         definitions: (!codes.is_empty()).then_some(definitions),
         people: (!users.is_empty()).then_some(people),

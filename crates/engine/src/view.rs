@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::inbox::List;
+use domain::inbox::{Entry, List};
 use domain::person::AliasKind;
 use domain::{AppId, DefinitionId, FlowId, InstanceId, PersonId, TenantId};
 use store::Tx;
@@ -20,6 +20,10 @@ use crate::{Context, Error, Result, card};
 /// How many rows of a list are kept: first pages of every size, and most people's whole lists, so
 /// that also questions about a part of them are answered from memory.
 pub(crate) const NEWEST: usize = 128;
+
+/// How many rows a list may have to be kept whole where a question about a part of it needs more
+/// than the newest: past this, counts tell sooner than rows (lists have nodes from there on).
+pub(crate) const WHOLE: usize = 512;
 
 /// What a reading use case sees.
 pub struct View<'v, 't> {
@@ -154,6 +158,15 @@ impl<'v, 't> View<'v, 't> {
         let newest = Arc::new(Newest { n, rows, cards });
         self.keep(key, Arc::clone(&newest), &depends);
         Ok(newest)
+    }
+
+    /// Every row of a list that has at most [`WHOLE`] of them, greatest first.
+    pub(crate) fn whole(&mut self, tenant: TenantId, list: List) -> Result<Arc<Vec<Entry>>> {
+        let rows = self.copy(Key::Whole(tenant, list), |tx, _| {
+            let (_, rows) = store::inbox::newest(tx, tenant, list, WHOLE)?;
+            Ok(Some((Arc::new(rows), vec![(tenant, Piece::Inbox(list))])))
+        })?;
+        Ok(rows.unwrap_or_default())
     }
 
     /// The card of each instance of a flow, with whoever started it.
