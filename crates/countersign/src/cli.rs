@@ -62,6 +62,9 @@ pub struct DevArgs {
     /// Rate limits
     #[arg(long, value_enum, default_value_t = LimitsArg::Off)]
     pub limits: LimitsArg,
+    /// Serve over TLS, with a certificate for localhost that it signs itself
+    #[arg(long)]
+    pub tls: bool,
 }
 
 /// Where the settings and the data are.
@@ -87,6 +90,12 @@ pub struct ServeArgs {
     /// Where health and metrics listen; empty for nowhere
     #[arg(long, value_name = "ADDRESS")]
     pub observe: Option<String>,
+    /// Serve the API over TLS with this certificate; PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<String>,
+    /// The certificate's private key; PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<String>,
 }
 
 /// What operators do with a data folder. The server may run meanwhile, but for an import.

@@ -10,6 +10,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 use crate::cli::ServeArgs;
+use crate::tls::Files;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
@@ -33,6 +34,20 @@ pub struct Config {
 #[expect(missing_docs, reason = "config.default.toml documents each")]
 pub struct Server {
     pub listen: String,
+    pub tls_cert: String,
+    pub tls_key: String,
+}
+
+impl Server {
+    /// The files for TLS; `None` when it is off.
+    pub fn tls(&self) -> Result<Option<Files>> {
+        match (self.tls_cert.as_str(), self.tls_key.as_str()) {
+            ("", "") => Ok(None),
+            ("", _) => bail!("server.tls_key is set, and server.tls_cert is not: TLS needs both"),
+            (_, "") => bail!("server.tls_cert is set, and server.tls_key is not: TLS needs both"),
+            (cert, key) => Ok(Some(Files { cert: cert.into(), key: key.into() })),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -131,6 +146,12 @@ impl Config {
         }
         if let Some(listen) = &args.observe {
             config.observe.listen.clone_from(listen);
+        }
+        if let Some(cert) = &args.tls_cert {
+            config.server.tls_cert.clone_from(cert);
+        }
+        if let Some(key) = &args.tls_key {
+            config.server.tls_key.clone_from(key);
         }
         if let Some(dir) = &args.place.data {
             config.data.dir.clone_from(dir);

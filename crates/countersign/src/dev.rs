@@ -14,6 +14,7 @@ use crate::config::{Config, Profile};
 use crate::output::Output;
 use crate::serve::follow_joins;
 use crate::server::{serve, stop_signal};
+use crate::tls::{Tls, self_signed};
 use crate::{observe, open};
 
 pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
@@ -34,7 +35,11 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let files = args.tls.then(|| self_signed(&config.data.dir)).transpose()?;
+    let cert = files.as_ref().map(|files| files.cert.display().to_string());
+    let tls = files.map(Tls::open).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", listener.local_addr()?);
     let hub = open::hub(&config).await?;
     let plan = Plan {
         seed: args.seed,
@@ -48,14 +53,15 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
 
     let kept = args.data.as_ref().map(|dir| dir.display().to_string());
-    output.answer(&welcome(&url, kept.as_deref(), &sample), &summary(&url, &sample));
+    let welcome = welcome(&url, kept.as_deref(), cert.as_deref(), &sample);
+    output.answer(&welcome, &summary(&url, cert.as_deref(), &sample));
     let api = Api {
         hub,
         limits: config.limits.windows(),
         slow_ms: config.log.slow_ms,
         access_log: false,
     };
-    serve(listener, api::router(api), stop).await;
+    serve(listener, tls, api::router(api), stop).await;
     joins.abort();
     let _ = joins.await;
     output.note("stopped");
@@ -74,10 +80,11 @@ fn progress_bar(tasks: usize, output: Output) -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn summary(url: &str, sample: &Sample) -> Value {
+fn summary(url: &str, cert: Option<&str>, sample: &Sample) -> Value {
     let app = |(id, secret): (&str, &str)| json!({"app_id": id, "app_secret": secret});
     json!({
         "url": url,
+        "tls_cert": cert,
         "apps": [app(APP), app(READER), app(OTHER)],
         "approval_code": sample.approval_code,
         "instance_id": sample.instance_id,
@@ -88,14 +95,16 @@ fn summary(url: &str, sample: &Sample) -> Value {
 }
 
 /// What a newcomer needs: the address, the apps, and lines that work when pasted.
-fn welcome(url: &str, kept: Option<&str>, sample: &Sample) -> String {
+fn welcome(url: &str, kept: Option<&str>, cert: Option<&str>, sample: &Sample) -> String {
     let data = kept.unwrap_or("a temporary folder, removed at the end (keep it with --data DIR)");
     let Sample { approval_code, instance_id, user_id, kunlun_user_id } = sample;
     let inbox = format!("{url}/open-apis/apaas/v1/user_task/query");
     let tasks = format!("{url}/open-apis/approval/v4/external_tasks");
+    // Its own certificate is one that curl must be told to trust.
+    let trust = cert.map(|cert| format!("--cacert '{cert}' ")).unwrap_or_default();
     let ask = |query: &str, body: &str| {
         format!(
-            "  curl -s -X GET '{tasks}{query}' -H \"Authorization: Bearer $TOKEN\" \\\n    -d '{body}'"
+            "  curl -s {trust}-X GET '{tasks}{query}' -H \"Authorization: Bearer $TOKEN\" \\\n    -d '{body}'"
         )
     };
     let by_instance = ask("", &format!(r#"{{"instance_ids":["{instance_id}"]}}"#));
@@ -120,7 +129,7 @@ data: {data}
 
 Paste this into another terminal:
 
-  TOKEN=$(curl -s {url}/open-apis/auth/v3/tenant_access_token/internal \\
+  TOKEN=$(curl -s {trust}{url}/open-apis/auth/v3/tenant_access_token/internal \\
     -d '{{\"app_id\":\"{}\",\"app_secret\":\"{}\"}}' | \\
     sed 's/.*\"tenant_access_token\":\"\\([^\"]*\\)\".*/\\1/')
 
@@ -130,7 +139,7 @@ Paste this into another terminal:
 
 {by_user}
 
-  curl -s '{inbox}' -H \"Authorization: Bearer $TOKEN\" \\
+  curl -s {trust}'{inbox}' -H \"Authorization: Bearer $TOKEN\" \\
     -d '{{\"kunlun_user_id\":\"{kunlun_user_id}\",\"type\":\"pending\",\"source\":\"assignMe\"}}'
 
 Stop with Ctrl-C.",

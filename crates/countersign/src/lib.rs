@@ -16,6 +16,7 @@ mod output;
 mod people_csv;
 mod serve;
 pub mod server;
+pub mod tls;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ use crate::cli::ServeArgs;
 use crate::config::{Config, address};
 use crate::output::Output;
 use crate::server::{serve, stop_signal};
+use crate::tls::Tls;
 use crate::{observe, open};
 
 pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
@@ -25,7 +26,9 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     let hub = open::hub(&config).await?;
 
     let listener = listen(&config.server.listen, "server.listen").await?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let tls = config.server.tls()?.map(Tls::open).transpose()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", listener.local_addr()?);
     let (stop, stopped) = stop_channel();
     let mut observed = None;
     if !config.observe.listen.is_empty() {
@@ -33,7 +36,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         let at = format!("http://{}", second.local_addr()?);
         tracing::info!(url = at, "health and metrics");
         let router = api::observe_router(Arc::clone(&hub), metrics.clone());
-        tokio::spawn(serve(second, router, wait(stopped.clone())));
+        tokio::spawn(serve(second, None, router, wait(stopped.clone())));
         observed = Some(at);
     }
     tokio::spawn(observe::upkeep(metrics));
@@ -54,7 +57,10 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         slow_ms: config.log.slow_ms,
         access_log: config.log.access,
     };
-    serve(listener, api::router(api), wait(stopped)).await;
+    if let Some(tls) = &tls {
+        tokio::spawn(tls.clone().follow());
+    }
+    serve(listener, tls, api::router(api), wait(stopped)).await;
     // The data is closed before the folder's lock goes.
     joins.abort();
     let _ = joins.await;

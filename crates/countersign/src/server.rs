@@ -15,8 +15,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+
+use crate::tls::Tls;
 
 /// How long open requests may take to finish after a stop was asked for (own figure: container
 /// platforms kill after 10 s by default in some, 30 s in others).
@@ -27,7 +30,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` is ready and open requests are answered.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) {
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true).timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let open = GracefulShutdown::new();
@@ -38,7 +46,24 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, peer)) => connect(&builder, &open, stream, Peer(peer), router.clone()),
+            Ok((stream, peer)) => {
+                // Answers are written whole, so waiting for more to send would only delay them.
+                let _ = stream.set_nodelay(true);
+                let (watcher, builder) = (open.watcher(), builder.clone());
+                let (tls, router) = (tls.clone(), router.clone());
+                tokio::spawn(async move {
+                    let Some(tls) = tls else {
+                        return talk(builder, watcher, stream, Peer(peer), router).await;
+                    };
+                    match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => {
+                            talk(builder, watcher, stream, Peer(peer), router).await;
+                        }
+                        Ok(Err(error)) => tracing::debug!(%error, "no TLS with a client"),
+                        Err(_) => tracing::debug!("a client did not shake hands in time"),
+                    }
+                });
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -51,15 +76,14 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     }
 }
 
-fn connect(
-    builder: &http1::Builder,
-    open: &GracefulShutdown,
-    stream: TcpStream,
+/// Answers the requests of one connection.
+async fn talk(
+    builder: http1::Builder,
+    watcher: Watcher,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: Peer,
     router: Router,
 ) {
-    // Answers are written whole, so waiting for more to send would only delay them.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
@@ -67,12 +91,9 @@ fn connect(
         async move { Ok::<_, Infallible>(call(router, request).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let connection = open.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    });
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
 }
 
 async fn call(mut router: Router, request: Request<Body>) -> axum::response::Response {

@@ -17,4 +17,5 @@ mod process;
 mod properties;
 mod story;
 mod support;
+mod tls;
 mod tokens;
