@@ -1,11 +1,13 @@
 //! Answering a question about a merge of lists: how many, and the rows of one page.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use domain::inbox::{Entry, Key, List, Relation, State};
 use domain::{InstanceId, TenantId};
 
-use super::counts::{At, list_get};
+use super::counts::{At, Change, list_get};
+use super::deltas;
 use super::locate::{Merge, Place, Segment, Source};
 use super::nodes::{count_of, of_list};
 use super::{MAX, MIN};
@@ -82,7 +84,8 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
             rows: rows.into_iter().skip(offset).take(question.limit).collect(),
         });
     }
-    let source = Stored { tx, tenant, question };
+    let unfolded = vec![None; question.lists.len()];
+    let source = Stored { tx, tenant, question, unfolded };
     let mut merge = Merge::new(source, &signs)?;
     let above = merge.count_from(ceiling)?;
     let upto = if floor == MIN { merge.total() } else { merge.count_from(floor)? };
@@ -121,7 +124,8 @@ fn short_rows(
     for list in real() {
         let at = At { tenant, list: *list };
         match list_get(tx, at)? {
-            (0, 0) => {}
+            // Unfolded changes would only say whether it is empty, which its rows do as well.
+            (0, 0) if !tx.is_shared() => {}
             (0, _) => filled.push(at),
             _ => return Ok(None),
         }
@@ -167,16 +171,17 @@ fn first_rows(tx: &mut Tx<'_>, tenant: TenantId, question: &Question, count: i64
 /// How many rows a list has: its count, or the sum of its upper nodes.
 fn total(tx: &mut Tx<'_>, at: At) -> Result<i64> {
     let (levels, n) = list_get(tx, at)?;
+    let unfolded = deltas::sum(tx, at)?;
     if levels == 0 {
-        return Ok(n);
+        return Ok(n + unfolded);
     }
     let [tenant, family, person, relation, state] = at.params();
     let sum = tx.query_one(
-        of_list!("sum(n)", "inbox_node", "level = $6"),
+        of_list!("CAST(sum(n) AS BIGINT)", "inbox_node", "level = $6"),
         &[tenant, family, person, relation, state, levels.into()],
         |row| row.opt_int(0),
     )?;
-    Ok(sum.flatten().unwrap_or_default())
+    Ok(sum.flatten().unwrap_or_default() + unfolded)
 }
 
 /// Lists in the database.
@@ -184,6 +189,8 @@ struct Stored<'s, 't> {
     tx: &'s mut Tx<'t>,
     tenant: TenantId,
     question: &'s Question,
+    /// Of each list the changes of the question's flows that are not in its counts yet, once read.
+    unfolded: Vec<Option<Rc<[Change]>>>,
 }
 
 /// How many rows are read at a time where most may be of other flows.
@@ -192,6 +199,19 @@ const PIECE: usize = 32;
 impl Stored<'_, '_> {
     fn at(&self, list: usize) -> At {
         At { tenant: self.tenant, list: self.question.lists[list] }
+    }
+
+    fn unfolded(&mut self, list: usize) -> Result<Rc<[Change]>> {
+        if let Some(known) = &self.unfolded[list] {
+            return Ok(Rc::clone(known));
+        }
+        let mut changes = deltas::of(self.tx, self.at(list))?;
+        if let Some(flows) = &self.question.flows {
+            changes.retain(|change| flows.binary_search(&change.flow).is_ok());
+        }
+        let changes: Rc<[Change]> = changes.into();
+        self.unfolded[list] = Some(Rc::clone(&changes));
+        Ok(changes)
     }
 
     /// Nodes of a level with `low <= node < high`, greatest first.
@@ -247,6 +267,12 @@ impl Stored<'_, '_> {
                 },
             )?,
         }
+        for change in self.unfolded(list)?.iter() {
+            let at = segments.partition_point(|segment| segment.low > change.key);
+            if let Some(segment) = segments.get_mut(at).filter(|s| change.key < s.high) {
+                segment.n += change.delta;
+            }
+        }
         Ok(segments)
     }
 
@@ -295,16 +321,18 @@ impl Stored<'_, '_> {
 
 impl Source for Stored<'_, '_> {
     fn top(&mut self, list: usize) -> Result<Vec<Segment>> {
-        match list_get(self.tx, self.at(list))? {
-            (0, 0) => Ok(Vec::new()),
-            // How many are of the wanted flows only the rows tell.
-            (0, _) if self.question.flows.is_some() => {
-                let n = self.count_between(list, MIN, MAX)?;
-                Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }])
-            }
-            (0, n) => Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }]),
-            (levels, _) => self.nodes(list, levels, MIN, MAX),
+        let (levels, n) = list_get(self.tx, self.at(list))?;
+        if levels > 0 {
+            return self.nodes(list, levels, MIN, MAX);
         }
+        // How many are of the wanted flows only the rows tell.
+        let n = if self.question.flows.is_some() && (n > 0 || self.tx.is_shared()) {
+            self.count_between(list, MIN, MAX)?
+        } else {
+            n + self.unfolded(list)?.iter().map(|change| change.delta).sum::<i64>()
+        };
+        let whole = Segment { low: MIN, high: MAX, n, level: 1 };
+        Ok(Vec::from_iter((n > 0).then_some(whole)))
     }
 
     fn expand(&mut self, list: usize, segment: &Segment) -> Result<Vec<Segment>> {
