@@ -76,6 +76,9 @@ pub struct Place {
     /// The data folder
     #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// A PostgreSQL database instead of the data folder
+    #[arg(long, env = "COUNTERSIGN_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
 }
 
 /// `serve`

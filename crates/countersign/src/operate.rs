@@ -1,4 +1,4 @@
-//! What operators do with a data folder, one command a function.
+//! What operators do with a data folder or database, one command a function.
 
 use anyhow::{Context, Result, bail};
 use api::{ALL_SCOPES, READ_SCOPES};

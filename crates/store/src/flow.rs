@@ -243,7 +243,7 @@ pub fn cards_shown(
     tx.query_all(
         "SELECT i.instance_id, i.initiator_id, coalesce(j.into_id, i.initiator_id), p.name, \
          a.value, i.format, i.card FROM {each $2} \
-         CROSS JOIN flow_instance i ON i.tenant_id = $1 AND i.instance_id = each.value \
+         {then join} flow_instance i ON i.tenant_id = $1 AND i.instance_id = each.value \
          LEFT JOIN person_join j ON j.tenant_id = $1 AND j.from_id = i.initiator_id \
          LEFT JOIN person p ON p.tenant_id = $1 \
          AND p.person_id = coalesce(j.into_id, i.initiator_id) \
