@@ -9,6 +9,7 @@ mod conformance;
 mod http;
 mod instructions;
 mod mutants;
+mod postgres;
 mod profile;
 mod records;
 mod steps;
@@ -110,6 +111,7 @@ fn test() -> Result<()> {
     let install = install.join().map_err(|_| anyhow::anyhow!("the installation panicked"))?;
     rust?;
     install?;
+    postgres::test()?;
     conformance::run_all()?;
     instructions::run(false)
 }
