@@ -461,7 +461,7 @@ impl Proxy {
 fn forward(mut from: TcpStream, mut to: TcpStream, armed: &AtomicUsize) {
     let mut bytes = [0; 16_384];
     while let Ok(n @ 1..) = from.read(&mut bytes) {
-        let is_commit = bytes[..n].windows(6).any(|word| word == b"COMMIT");
+        let is_commit = bytes[..n].windows(7).any(|word| word == b"COMMIT\0");
         let cut = if is_commit { armed.swap(NEVER, Ordering::SeqCst) } else { NEVER };
         if cut == AFTER {
             // The client hears nothing any more; the server hears the COMMIT, and then the end.
