@@ -56,6 +56,12 @@ pub fn database() -> Option<String> {
 /// folded yet, and much is folded in the middle of each story.
 const FOLD_AFTER: usize = 7;
 
+/// How many random histories a test tells: a statement costs a round trip on a server, and there the
+/// rules were told in full on SQLite before.
+pub fn histories(on_sqlite: u32) -> u32 {
+    if database().is_some() { on_sqlite.div_ceil(8) } else { on_sqlite }
+}
+
 /// The largest body that the server reads.
 const LARGEST: u64 = 4 << 20;
 
