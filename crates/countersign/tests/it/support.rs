@@ -57,9 +57,9 @@ pub fn database() -> Option<String> {
 const FOLD_AFTER: usize = 7;
 
 /// How many random histories a test tells: a statement costs a round trip on a server, and there the
-/// rules were told in full on SQLite before.
+/// rules were told in full on SQLite before. At least one for each of the [`HOT_SETS`].
 pub fn histories(on_sqlite: u32) -> u32 {
-    if database().is_some() { on_sqlite.div_ceil(8) } else { on_sqlite }
+    if database().is_some() { on_sqlite.div_ceil(8).max(3) } else { on_sqlite }
 }
 
 /// The largest body that the server reads.
