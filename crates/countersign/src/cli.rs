@@ -140,6 +140,9 @@ pub enum Operate {
         /// Make counts that do not add up anew
         #[arg(long)]
         repair: bool,
+        /// Only the data of the tenant with this key
+        #[arg(long, value_name = "KEY")]
+        tenant: Option<String>,
         /// Where the settings and the data are.
         #[command(flatten)]
         place: Place,

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::hash::{BuildHasher, RandomState};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -424,6 +426,93 @@ async fn a_tenants_work_is_one_processs_until_it_ends() {
         hint_mark(tx, tenant, Work::Joins)
     });
     assert_eq!(hinted.await.unwrap(), None);
+}
+
+/// Hands bytes on between clients and the server, until it is told to cut the connection that sends
+/// the next COMMIT: before that has reached the server, or after.
+struct Proxy {
+    port: u16,
+    cut: Arc<AtomicUsize>,
+}
+
+const NEVER: usize = 0;
+const BEFORE: usize = 1;
+const AFTER: usize = 2;
+
+impl Proxy {
+    fn to(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let cut = Arc::new(AtomicUsize::new(NEVER));
+        let armed = Arc::clone(&cut);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, server) = (client.unwrap(), TcpStream::connect(&server).unwrap());
+                let (to, from) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                let armed = Arc::clone(&armed);
+                std::thread::spawn(move || forward(from, to, &armed));
+                std::thread::spawn(move || forward(server, client, &AtomicUsize::new(NEVER)));
+            }
+        });
+        Self { port, cut }
+    }
+}
+
+fn forward(mut from: TcpStream, mut to: TcpStream, armed: &AtomicUsize) {
+    let mut bytes = [0; 16_384];
+    while let Ok(n @ 1..) = from.read(&mut bytes) {
+        let is_commit = bytes[..n].windows(7).any(|word| word == b"COMMIT\0");
+        let cut = if is_commit { armed.swap(NEVER, Ordering::SeqCst) } else { NEVER };
+        if cut == AFTER {
+            // The client hears nothing any more; the server hears the COMMIT, and then the end.
+            let _ = from.shutdown(Shutdown::Both);
+        }
+        if cut == BEFORE || to.write_all(&bytes[..n]).is_err() {
+            break;
+        }
+        if cut == AFTER {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+#[tokio::test]
+async fn a_commit_that_is_cut_on_its_way_is_told_as_unknown_and_may_be_repeated() {
+    let Some(options) = server() else { return };
+    let (head, tail) = options.url.split_once('@').unwrap();
+    let (address, rest) = tail.split_once('/').unwrap();
+    let proxy = Proxy::to(address.to_owned());
+    let url = format!("{head}@127.0.0.1:{}/{rest}", proxy.port);
+    let store = connect(postgres::Options { url, ..options.clone() }).await;
+    let tenant = TenantId(unique());
+    let put = |id: i64| {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let put = move |tx: &mut Tx<'_>| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            hold(tx, tenant, Aggregate::FlowInstance(InstanceId(id)))?;
+            let list = List::Status(DefinitionId(1), 1);
+            // Set semantics, as every use case has them.
+            if !list_page(tx, tenant, list, InstanceId(id - 1), 1)?.contains(&InstanceId(id)) {
+                list_insert(tx, tenant, list, InstanceId(id))?;
+            }
+            Ok::<_, Error>(())
+        };
+        (put, runs)
+    };
+    for (id, cut) in [(1, BEFORE), (2, AFTER), (3, BEFORE), (4, AFTER)] {
+        proxy.cut.store(cut, Ordering::SeqCst);
+        let (first, runs) = put(id);
+        let lost = store.write(first).await;
+        assert!(matches!(lost, Err(Error::Unknown(_))), "{cut}: {lost:?}");
+        assert_eq!(runs.load(Ordering::SeqCst), 1, "what may be done is not done again unasked");
+        store.write(put(id).0).await.unwrap();
+    }
+    let list = List::Status(DefinitionId(1), 1);
+    let all = store.read(move |tx| list_page(tx, tenant, list, InstanceId(0), 9)).await.unwrap();
+    assert_eq!(all, [1, 2, 3, 4].map(InstanceId));
 }
 
 #[tokio::test]

@@ -28,8 +28,8 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Map, Value, json};
 
 use crate::support::{
-    APPROVALS, Answer, CHECK, INSTANCES, Setup, TASKS, TestHub, USER_TASKS, cc, definition,
-    instance, task,
+    APPROVALS, Answer, CHECK, INSTANCES, Setup, TASKS, TestHub, USER_TASKS, cc, database,
+    definition, instance, task,
 };
 use notation::{
     Edit, FIELD, FLOW, FLOW_PARAM, KUNLUN, Kind, NO_APP, PARAM, Row, TYPE, Table, To, World,
@@ -608,7 +608,9 @@ async fn a_body_that_turns_out_too_large_is_left_at_the_limit() {
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_read() {
     let world = World::new().await;
-    for to in To::ALL {
+    // Where apps have a suffix it cannot be put into a stream.
+    let asked = |to: &To| !to.is_auth() || database().is_none();
+    for to in To::ALL.into_iter().filter(asked) {
         let table = world.table(to);
         let mut body = table.valid.to_string().into_bytes();
         if !to.is_auth() && !to.takes_body() {

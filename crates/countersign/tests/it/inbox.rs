@@ -14,7 +14,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{App, HOT_SETS, Setup, TestHub, USER_TASKS, assert_hot_sets_filled};
+use crate::support::{
+    App, HOT_SETS, Setup, TestHub, USER_TASKS, assert_hot_sets_filled, histories as told,
+};
 
 const PEOPLE: usize = 4;
 const FLOWS: usize = 3;
@@ -396,7 +398,7 @@ fn histories(cases: u32, node_size: (i64, i64), events: std::ops::Range<usize>) 
     let runs = AtomicUsize::new(0);
     let history = prop::collection::vec((event(), prop::collection::vec(ask(), 3)), events);
     let config = Config { failure_persistence: None, ..Config::default() };
-    let cases = if config.cases == 256 { cases } else { config.cases };
+    let cases = if config.cases == 256 { told(cases) } else { config.cases };
     let done = TestRunner::new(Config { cases, ..config }).run(&history, |history| {
         let run = runs.fetch_add(1, Ordering::SeqCst);
         runtime.block_on(async {
@@ -543,17 +545,16 @@ async fn two_who_turn_out_to_be_one_see_one_list_before_and_after_their_rows_fol
         }
     };
     // Only by different kinds of alias can two be one: the second is known by a user id from now on.
-    let (second, tenant, hub) = (run.people[b], hub.acme, &hub.hub);
-    hub.write(move |tx, _| {
+    let (second, tenant) = (run.people[b], hub.acme);
+    let turned_out = hub.hub.write(move |tx, _| {
         store::person::alias_insert(tx, tenant, AliasKind::UserId, "second", second)?;
         Ok(store::person::alias_delete(tx, tenant, AliasKind::Kunlun, "0003")?)
-    })
-    .await
-    .unwrap();
+    });
+    turned_out.await.unwrap();
     let both =
         vec![(AliasKind::Kunlun, "0002".to_owned()), (AliasKind::UserId, "second".to_owned())];
     let person = ImportedPerson { aliases: both, ..ImportedPerson::default() };
-    hub.write(move |tx, cx| Ok(import(tx, cx, tenant, &person)??)).await.unwrap();
+    hub.hub.write(move |tx, cx| Ok(import(tx, cx, tenant, &person)??)).await.unwrap();
     one(&mut run.oracle);
     let asks: Vec<Ask> = KINDS
         .iter()
@@ -577,10 +578,10 @@ async fn two_who_turn_out_to_be_one_see_one_list_before_and_after_their_rows_fol
     for ask in &asks {
         run.check(ask).await;
     }
-    assert!(hub.finish_joins().await.unwrap() > 0);
+    assert!(hub.finish_joins().await > 0);
     for ask in &asks {
         run.check(ask).await;
     }
-    let report = hub.doctor(false).await.unwrap();
+    let report = hub.doctor().await;
     assert_eq!((report.open_joins, report.faults), (0, Vec::<String>::new()));
 }

@@ -13,6 +13,7 @@ mod import;
 mod inbox;
 mod oracle;
 mod people;
+mod postgres;
 mod process;
 mod properties;
 mod story;

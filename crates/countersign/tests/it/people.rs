@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{App, INSTANCES, Setup, TestHub, instance, task};
+use crate::support::{App, INSTANCES, Setup, TestHub, histories, instance, task};
 
 async fn import_person(hub: &TestHub, aliases: &[(AliasKind, &str)]) -> Result<(), String> {
     let aliases = aliases.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect();
@@ -118,7 +118,7 @@ fn in_any_order_one_person_ends_as_one() {
     ]);
     let events = prop::collection::vec((0_usize..3, event), 1..14);
     let runs = std::sync::atomic::AtomicUsize::new(0);
-    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: histories(300), failure_persistence: None, ..Config::default() };
     let done = TestRunner::new(config).run(&events, |events| {
         let run = runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         runtime.block_on(one_history(&hub, run, &events));

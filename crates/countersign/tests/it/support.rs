@@ -56,6 +56,15 @@ pub fn database() -> Option<String> {
 /// folded yet, and much is folded in the middle of each story.
 const FOLD_AFTER: usize = 7;
 
+/// How many random histories a test tells: a statement costs a round trip on a server, and there the
+/// rules were told in full on SQLite before. At least one for each of the [`HOT_SETS`].
+pub fn histories(on_sqlite: u32) -> u32 {
+    if database().is_some() { on_sqlite.div_ceil(8).max(3) } else { on_sqlite }
+}
+
+/// The largest body that the server reads.
+const LARGEST: u64 = 4 << 20;
+
 /// How a test hub differs from the usual one.
 pub struct Setup {
     pub limits: Limits,
@@ -215,7 +224,7 @@ impl TestHub {
     /// A request for a token names an app as the data knows it.
     async fn with_suffix(&self, request: Request<Body>) -> Request<Body> {
         // What is longer is about something else, and may not even be read.
-        let is_short = request.body().size_hint().exact().is_some_and(|bytes| bytes < 10_000);
+        let is_short = request.body().size_hint().exact().is_some_and(|bytes| bytes <= LARGEST);
         if self.suffix.is_empty() || !is_short || !request.uri().path().contains("/auth/v3/") {
             return request;
         }

@@ -107,9 +107,17 @@ impl Session {
         self.broken.get() || self.client.is_closed()
     }
 
+    /// Takes leave of the server, which would else note a client that vanished.
+    pub(super) fn close(self) {
+        let Self { runtime, client, .. } = self;
+        drop(client);
+        runtime.block_on(tokio::task::yield_now());
+    }
+
     /// Waits, as threads do that have a runtime.
     pub(super) fn pause(&self, how_long: Duration) {
-        self.runtime.block_on(tokio::time::sleep(how_long));
+        // The timer must be made inside the runtime.
+        self.runtime.block_on(async { tokio::time::sleep(how_long).await });
     }
 
     /// The next statement begins a transaction. Limits are set in each, not once a connection,

@@ -4,6 +4,7 @@
 //! When the connection breaks while COMMIT is on its way, nobody can know, and the caller is told so.
 
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -29,9 +30,17 @@ pub(super) fn run(shared: &Shared, jobs: &Receiver<Box<dyn Job>>, session: Optio
     let mut thread = Thread { shared, session, chance: RandomState::new(), rolled: 0 };
     for job in jobs {
         // A reader who went away needs no answer.
-        if job.mode() != Mode::Read || !job.is_abandoned() {
-            thread.settle(job);
+        if job.mode() == Mode::Read && job.is_abandoned() {
+            continue;
         }
+        // A fault of this program must not cost the thread; the connection may be in any state.
+        if catch_unwind(AssertUnwindSafe(|| thread.settle(job))).is_err() {
+            tracing::error!("a database thread panicked and goes on with a new connection");
+            thread.session = None;
+        }
+    }
+    if let Some(session) = thread.session {
+        session.close();
     }
 }
 
