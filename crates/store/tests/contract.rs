@@ -394,7 +394,8 @@ async fn a_deadlock_is_settled_by_running_one_again() {
     let (one, other) = (both(1, 2), both(2, 1));
     one.await.unwrap().unwrap();
     other.await.unwrap().unwrap();
-    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    // Who runs again may be quicker than who was let go, and be the one to give way once more.
+    assert!(runs.load(Ordering::SeqCst) >= 3);
 }
 
 #[tokio::test]
