@@ -37,8 +37,8 @@ pub fn flows_by_api_id(
     api_ids: &[&str],
 ) -> Result<Vec<(String, FlowId)>> {
     tx.query_all(
-        "SELECT f.api_id, f.flow_id FROM {each $2} \
-         CROSS JOIN flow f ON f.tenant_id = $1 AND f.api_id = each.value",
+        "SELECT f.api_id, f.flow_id FROM {each text $2} \
+         {then join} flow f ON f.tenant_id = $1 AND f.api_id = each.value",
         &[tenant.into(), Param::Texts(api_ids)],
         |row| Ok((row.text(0)?, FlowId(row.int(1)?))),
     )
