@@ -25,7 +25,8 @@ pub(crate) fn test() -> Result<()> {
     };
     let server = Server::start(&programs)?;
     println!("testing on {} at {}", programs.display(), server.url);
-    let mut args = vec!["test", "-p", "store", "-p", "countersign", "--test", "contract"];
+    let mut args =
+        vec!["test", "-p", "store", "-p", "countersign", "--test", "contract", "--test", "plans"];
     args.extend(["--test", "it", "--"]);
     args.extend(SQLITE_ONLY.iter().flat_map(|module| ["--skip", module]));
     steps::cargo_with(&args, &[("TEST_DATABASE_URL", &server.url)])

@@ -2,6 +2,7 @@
 //!
 //! Owns connections, threads, retries. Knows no table.
 
+mod explain;
 mod fault;
 mod migrate;
 mod session;
@@ -24,6 +25,7 @@ use crate::job::{Job, Queue, enqueue, queue, spawn};
 use crate::lease::Work;
 use crate::{Error, Result};
 
+pub use explain::{Plan, Plans};
 pub(crate) use session::Session;
 
 /// How a server is used.
@@ -44,6 +46,8 @@ pub struct Options {
     pub root_certificate: Option<PathBuf>,
     /// See [`crate::Options::node_size`].
     pub node_size: (i64, i64),
+    /// Where to put the plan of each statement that reads, for tests.
+    pub plans: Option<Plans>,
 }
 
 impl Options {
@@ -59,6 +63,7 @@ impl Options {
             prepared: true,
             root_certificate: None,
             node_size: (Shape::default().rows, Shape::default().kids),
+            plans: None,
         }
     }
 }
@@ -104,6 +109,7 @@ impl Engine {
             manner: session::Manner {
                 statement_timeout: options.statement_timeout,
                 prepared: options.prepared,
+                plans: options.plans.clone(),
             },
             patience: options.patience,
             shape: Shape { rows: options.node_size.0, kids: options.node_size.1 },
@@ -115,7 +121,7 @@ impl Engine {
             let shared = Arc::clone(&shared);
             // On a thread of its own: a connection may not be driven inside an async task.
             let opened = std::thread::spawn(move || {
-                let session = Session::connect(&shared.target, shared.manner)?;
+                let session = Session::connect(&shared.target, shared.manner.clone())?;
                 migrate::run(&session, now.get())?;
                 Ok::<_, Error>(session)
             });
