@@ -135,6 +135,8 @@ pub enum Operate {
         #[command(flatten)]
         place: Place,
     },
+    /// Bring the data to this version's shape, as every start of the server does
+    Migrate(MigrateArgs),
     /// Read everything once more and tell what does not fit
     Doctor {
         /// Make counts that do not add up anew
@@ -147,6 +149,20 @@ pub enum Operate {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// `migrate`
+#[derive(Args, Debug)]
+pub struct MigrateArgs {
+    /// Only tell which migrations the data has, and since when
+    #[arg(long)]
+    pub status: bool,
+    /// Only print the statements that would run
+    #[arg(long, conflicts_with = "status")]
+    pub dry_run: bool,
+    /// Where the settings and the data are.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Companies.

@@ -9,6 +9,7 @@ pub mod config;
 mod dev;
 mod import;
 mod key;
+mod migrate;
 pub mod observe;
 mod open;
 mod operate;

@@ -24,6 +24,7 @@ pub mod list;
 pub mod lock;
 pub mod person;
 pub mod postgres;
+pub mod schema;
 pub mod watch;
 
 pub use error::Error;

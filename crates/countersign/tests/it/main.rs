@@ -20,3 +20,4 @@ mod story;
 mod support;
 mod tls;
 mod tokens;
+mod upgrade;

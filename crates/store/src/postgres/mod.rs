@@ -22,9 +22,26 @@ use domain::{Millis, TenantId};
 use crate::inbox::Shape;
 use crate::job::{Job, Queue, enqueue, queue, spawn};
 use crate::lease::Work;
+use crate::schema::Migration;
 use crate::{Error, Result};
 
 pub(crate) use session::Session;
+
+/// What opening a database would do to its shape, and what was done before.
+pub(crate) fn plan(options: &Options, now: Millis) -> Result<Vec<Migration>> {
+    alone(options, move |session| migrate::plan(session, now))
+}
+
+/// Runs something on a connection of its own, and on a thread of its own: a connection may not be
+/// driven inside an async task.
+fn alone<T: Send>(options: &Options, work: impl FnOnce(&Session) -> Result<T> + Send) -> Result<T> {
+    let target = tls::target(&options.url, options.root_certificate.as_deref())?;
+    let manner = options.manner();
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| work(&Session::connect(&target, manner)?)).join()
+    });
+    done.map_err(|_| Error::Engine("a connection panicked".into()))?
+}
 
 /// How a server is used.
 #[derive(Clone, Debug)]
@@ -60,6 +77,11 @@ impl Options {
             root_certificate: None,
             node_size: (Shape::default().rows, Shape::default().kids),
         }
+    }
+
+    fn manner(&self) -> session::Manner {
+        let Self { statement_timeout, prepared, .. } = *self;
+        session::Manner { statement_timeout, prepared }
     }
 }
 
@@ -101,10 +123,7 @@ impl Engine {
     pub(crate) fn connect(options: &Options, now: Millis) -> Result<Self> {
         let shared = Arc::new(Shared {
             target: tls::target(&options.url, options.root_certificate.as_deref())?,
-            manner: session::Manner {
-                statement_timeout: options.statement_timeout,
-                prepared: options.prepared,
-            },
+            manner: options.manner(),
             patience: options.patience,
             shape: Shape { rows: options.node_size.0, kids: options.node_size.1 },
             sequence: Sequence::new(),
