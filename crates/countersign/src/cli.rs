@@ -135,6 +135,9 @@ pub enum Operate {
         #[command(flatten)]
         place: Place,
     },
+    /// Copy all data into an empty folder or database, also between SQLite and PostgreSQL; run again,
+    /// it goes on where it was stopped
+    Copy(CopyArgs),
     /// Bring the data to this version's shape, as every start of the server does
     Migrate(MigrateArgs),
     /// Read everything once more and tell what does not fit
@@ -149,6 +152,20 @@ pub enum Operate {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// `copy`
+#[derive(Args, Debug)]
+pub struct CopyArgs {
+    /// Where the data is: sqlite:FOLDER, or postgres://…
+    #[arg(long, value_name = "PLACE")]
+    pub from: String,
+    /// Where it shall be, in the same form
+    #[arg(long, value_name = "PLACE")]
+    pub to: String,
+    /// A file with the settings that differ from the defaults
+    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `migrate`

@@ -6,6 +6,7 @@
 pub mod cli;
 mod clock;
 pub mod config;
+mod copy;
 mod dev;
 mod import;
 mod key;

@@ -15,7 +15,7 @@ use store::access::{app_all, tenant_all};
 use crate::cli::{AppCommand, Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
 use crate::config::Config;
 use crate::output::Output;
-use crate::{import, migrate, open, people_csv};
+use crate::{copy, import, migrate, open, people_csv};
 
 pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
     match command {
@@ -31,6 +31,7 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
             import::run(config(&place)?, &file, tenant, slice, output).await
         }
         Operate::Backup { file, place } => backup(&place, &file, output).await,
+        Operate::Copy(args) => copy::run(args, output).await,
         Operate::Migrate(args) => migrate::run(&args, output),
         Operate::Doctor { repair, tenant, place } => doctor(&place, tenant, repair, output).await,
     }

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod cli;
+mod copy;
 mod crash;
 mod errors;
 mod gateway;

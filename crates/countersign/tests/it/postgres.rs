@@ -11,7 +11,7 @@ use crate::support::{APPROVALS, INSTANCES, TASKS, database, definition, instance
 /// The key of all tests: a database belongs to one.
 const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
-fn command(url: &str) -> Command {
+pub fn command(url: &str) -> Command {
     let mut command = countersign();
     command.env("COUNTERSIGN_DATABASE", url).env("COUNTERSIGN_SERVER__KEY", KEY);
     command
@@ -54,7 +54,7 @@ pub fn psql(url: &str, sql: &str) -> String {
     piped(psql.args(["-d", url, "-v", "ON_ERROR_STOP=1", "-Atq"]), sql)
 }
 
-fn ask(url: &str, args: &[&str]) -> Value {
+pub fn ask(url: &str, args: &[&str]) -> Value {
     let done = command(url).arg("--json").args(args).output().unwrap();
     assert!(done.status.success(), "{args:?}: {}", text(&done));
     serde_json::from_slice(&done.stdout).unwrap()
@@ -68,7 +68,7 @@ fn serve(url: &str) -> Server {
 }
 
 /// A tenant that no other run has, with an app: key of the tenant, id and secret of the app.
-fn found(url: &str) -> (String, (String, String)) {
+pub fn found(url: &str) -> (String, (String, String)) {
     use std::hash::BuildHasher;
     let tenant = format!("t{:016x}", std::hash::RandomState::new().hash_one("tenant"));
     ask(url, &["tenant", "create", &tenant]);
@@ -78,12 +78,12 @@ fn found(url: &str) -> (String, (String, String)) {
     (tenant, (member("app_id"), member("app_secret")))
 }
 
-async fn define(client: &Client) -> String {
+pub async fn define(client: &Client) -> String {
     let made = client.post(APPROVALS, &definition("leave")).await.unwrap();
     made["data"]["approval_code"].as_str().unwrap().to_owned()
 }
 
-fn pending(code: &str, id: &str, who: &str) -> Value {
+pub fn pending(code: &str, id: &str, who: &str) -> Value {
     let mut payload = instance(code, id, "PENDING", 1);
     payload["task_list"] = json!([task("t", who, "PENDING", 1)]);
     payload
