@@ -135,6 +135,11 @@ pub enum Operate {
         #[command(flatten)]
         place: Place,
     },
+    /// Copy all data into an empty folder or database, also between SQLite and PostgreSQL; run again,
+    /// it goes on where it was stopped
+    Copy(CopyArgs),
+    /// Bring the data to this version's shape, as every start of the server does
+    Migrate(MigrateArgs),
     /// Read everything once more and tell what does not fit
     Doctor {
         /// Make counts that do not add up anew
@@ -147,6 +152,34 @@ pub enum Operate {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// `copy`
+#[derive(Args, Debug)]
+pub struct CopyArgs {
+    /// Where the data is: sqlite:FOLDER, or postgres://…
+    #[arg(long, value_name = "PLACE")]
+    pub from: String,
+    /// Where it shall be, in the same form
+    #[arg(long, value_name = "PLACE")]
+    pub to: String,
+    /// A file with the settings that differ from the defaults
+    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `migrate`
+#[derive(Args, Debug)]
+pub struct MigrateArgs {
+    /// Only tell which migrations the data has, and since when
+    #[arg(long)]
+    pub status: bool,
+    /// Only print the statements that would run
+    #[arg(long, conflicts_with = "status")]
+    pub dry_run: bool,
+    /// Where the settings and the data are.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Companies.

@@ -6,9 +6,11 @@
 pub mod cli;
 mod clock;
 pub mod config;
+mod copy;
 mod dev;
 mod import;
 mod key;
+mod migrate;
 pub mod observe;
 mod open;
 mod operate;

@@ -12,6 +12,7 @@ use domain::Clock;
 use engine::keys::Keyring;
 use engine::{Hub, Options, PostgresOptions, Settings, Store};
 use secrecy::ExposeSecret;
+use store::schema::{self, Migration};
 
 use crate::clock::{self, SystemClock};
 use crate::config::Config;
@@ -42,20 +43,44 @@ async fn hub_with_cache(config: &Config, writer_cache_kib: Option<i64>) -> Resul
 fn in_folder(config: &Config, writer_cache_kib: Option<i64>) -> Result<(Store, Keyring)> {
     let folder = &config.data.dir;
     create(folder)?;
-    let file = folder.join(DATA_FILE);
     let keys = match key::given(&config.server)? {
         Some(keys) => keys,
-        None => key::ring(folder, file.exists())?,
+        None => key::ring(folder, folder.join(DATA_FILE).exists())?,
     };
-    let mut options = Options::new(&file);
+    Ok((file(config, writer_cache_kib)?, keys))
+}
+
+fn file(config: &Config, writer_cache_kib: Option<i64>) -> Result<Store> {
+    let folder = &config.data.dir;
+    let mut options = Options::new(folder.join(DATA_FILE));
     if config.store.readers > 0 {
         options.readers = config.store.readers;
     }
     options.wal_limit = config.store.wal_limit_mb << 20;
     options.writer_cache_kib = writer_cache_kib.unwrap_or(options.writer_cache_kib);
-    let store = Store::open(&options, SystemClock.now())
-        .with_context(|| format!("cannot open the data in {}", folder.display()))?;
-    Ok((store, keys))
+    Store::open(&options, SystemClock.now())
+        .with_context(|| format!("cannot open the data in {}", folder.display()))
+}
+
+/// The data alone, brought to this version's shape: for what needs no key.
+pub(crate) fn store(config: &Config) -> Result<Store> {
+    if config.is_on_server() {
+        return Store::connect(&server(config), SystemClock.now())
+            .context("cannot open the database");
+    }
+    create(&config.data.dir)?;
+    file(config, Some(IMPORT_CACHE_MIB << 10))
+}
+
+/// Which migrations the data has, and what the missing ones would run.
+pub(crate) fn migrations(config: &Config) -> Result<Vec<Migration>> {
+    let now = SystemClock.now();
+    if config.is_on_server() {
+        return schema::of_server(&server(config), now).context("cannot read the database");
+    }
+    check_data(config)?;
+    let file = config.data.dir.join(DATA_FILE);
+    schema::of_file(&file, now).with_context(|| format!("cannot read {}", file.display()))
 }
 
 fn on_server(config: &Config) -> Result<(Store, Keyring)> {
@@ -64,6 +89,13 @@ fn on_server(config: &Config) -> Result<(Store, Keyring)> {
          in server.key_file (COUNTERSIGN_SERVER__KEY_FILE), or the key itself in server.key; \
          `openssl rand -hex 32` makes one",
     )?;
+    let store =
+        Store::connect(&server(config), SystemClock.now()).context("cannot open the database")?;
+    Ok((store, keys))
+}
+
+/// How the database is used.
+pub(crate) fn server(config: &Config) -> PostgresOptions {
     let database = &config.database;
     let mut options = PostgresOptions::new(database.url.expose_secret());
     if database.pool > 0 {
@@ -74,8 +106,7 @@ fn on_server(config: &Config) -> Result<(Store, Keyring)> {
     options.prepared = database.prepared;
     let root = &database.root_certificate;
     options.root_certificate = (!root.as_os_str().is_empty()).then(|| root.clone());
-    let store = Store::connect(&options, SystemClock.now()).context("cannot open the database")?;
-    Ok((store, keys))
+    options
 }
 
 /// Like `hub`, for commands: a folder without data is a mistake in the path, and nothing is read

@@ -15,7 +15,7 @@ use store::access::{app_all, tenant_all};
 use crate::cli::{AppCommand, Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
 use crate::config::Config;
 use crate::output::Output;
-use crate::{import, open, people_csv};
+use crate::{copy, import, migrate, open, people_csv};
 
 pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
     match command {
@@ -31,11 +31,13 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
             import::run(config(&place)?, &file, tenant, slice, output).await
         }
         Operate::Backup { file, place } => backup(&place, &file, output).await,
+        Operate::Copy(args) => copy::run(args, output).await,
+        Operate::Migrate(args) => migrate::run(&args, output),
         Operate::Doctor { repair, tenant, place } => doctor(&place, tenant, repair, output).await,
     }
 }
 
-fn config(place: &Place) -> Result<Config> {
+pub(crate) fn config(place: &Place) -> Result<Config> {
     Config::load(&ServeArgs { place: place.clone(), ..ServeArgs::default() })
 }
 
@@ -128,7 +130,7 @@ async fn list_apps(place: &Place, output: Output) -> Result<()> {
     Ok(())
 }
 
-fn date(at: Millis) -> String {
+pub(crate) fn date(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at.get())
         .map(|time| time.strftime("%Y-%m-%d").to_string())
         .unwrap_or_default()

@@ -194,6 +194,11 @@ impl Hub {
         self.ids.above(newest.map_or(0, domain::InstanceId::get));
         self.write(|tx, cx| {
             const NAME: &str = "server_key_fingerprint";
+            if let Some(source) = store::access::setting_get(tx, crate::transfer::MARK)? {
+                return Err(Error::Invalid(format!(
+                    "this data is an unfinished copy of {source}: finish it with `countersign copy`"
+                )));
+            }
             let own = cx.keys.fingerprints();
             match store::access::setting_get(tx, NAME)? {
                 Some(stored) if stored == own[0] => Ok(()),

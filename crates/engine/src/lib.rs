@@ -24,6 +24,7 @@ pub mod people;
 pub mod sync;
 pub mod tasks;
 mod token;
+pub mod transfer;
 mod view;
 mod work;
 

@@ -62,6 +62,19 @@ pub fn setting_put(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
+/// Every value that belongs to the data as a whole.
+pub fn setting_all(tx: &mut Tx<'_>) -> Result<Vec<(String, String)>> {
+    tx.query_all("SELECT name, value FROM setting ORDER BY name", &[], |row| {
+        Ok((row.text(0)?, row.text(1)?))
+    })
+}
+
+/// Removes a value that belongs to the data as a whole.
+pub fn setting_delete(tx: &mut Tx<'_>, name: &str) -> Result<()> {
+    tx.execute("DELETE FROM setting WHERE name = $1", &[name.into()])?;
+    Ok(())
+}
+
 /// Adds a tenant.
 pub fn tenant_insert(tx: &mut Tx<'_>, tenant: &Tenant, now: Millis) -> Result<()> {
     tx.execute(

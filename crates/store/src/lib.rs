@@ -4,6 +4,7 @@
 //! database threads. Each noun has a module of functions named noun first (`person_by_alias`).
 //! Knows no rules: it keeps what it is given and finds it again.
 
+mod catalogue;
 mod dialect;
 mod error;
 mod job;
@@ -15,6 +16,7 @@ mod value;
 
 pub mod access;
 pub mod audit;
+pub mod copy;
 pub mod definition;
 pub mod external;
 pub mod flow;
@@ -24,6 +26,7 @@ pub mod list;
 pub mod lock;
 pub mod person;
 pub mod postgres;
+pub mod schema;
 pub mod watch;
 
 pub use error::Error;

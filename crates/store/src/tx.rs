@@ -150,6 +150,21 @@ impl<'a> Tx<'a> {
         Ok(changed)
     }
 
+    /// Runs a statement that answers no rows once for each set of parameters, without waiting for
+    /// one before the next is sent.
+    pub(crate) fn execute_each(
+        &mut self,
+        sql: &'static str,
+        each: &[Vec<Param<'_>>],
+    ) -> Result<()> {
+        if let Arm::Postgres(session, _) = self.arm {
+            self.statements += each.len() as u64;
+            self.rows_written += session.run_each(sql, each)?;
+            return Ok(());
+        }
+        each.iter().try_for_each(|params| self.execute(sql, params).map(drop))
+    }
+
     /// Hands each row of an answer to `each`.
     pub(crate) fn query(
         &mut self,

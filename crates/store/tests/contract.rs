@@ -398,6 +398,39 @@ async fn a_deadlock_is_settled_by_running_one_again() {
     assert!(runs.load(Ordering::SeqCst) >= 3);
 }
 
+/// Another one writes what a snapshot has read (40001): the second run sees it.
+#[tokio::test]
+async fn a_snapshot_that_another_writer_overtook_is_run_again() {
+    let Some(options) = server() else { return };
+    let (store, name) = (connect(options).await, format!("overtaken {}", unique()));
+    let start = name.clone();
+    store.write(move |tx| access::setting_put(tx, &start, "1")).await.unwrap();
+    let (read, has_read) = std::sync::mpsc::channel();
+    let (go, goes) = std::sync::mpsc::channel::<()>();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let slow = {
+        let (name, runs) = (name.clone(), Arc::clone(&runs));
+        move |tx: &mut Tx<'_>| {
+            let seen = access::setting_get(tx, &name)?.unwrap();
+            if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                read.send(()).unwrap();
+                goes.recv().unwrap();
+            }
+            access::setting_put(tx, &name, &format!("{seen}, 3"))
+        }
+    };
+    let writer = store.clone();
+    let slow = tokio::spawn(async move { writer.write_snapshot(slow).await });
+    tokio::task::spawn_blocking(move || has_read.recv().unwrap()).await.unwrap();
+    let other = name.clone();
+    store.write(move |tx| access::setting_put(tx, &other, "2")).await.unwrap();
+    go.send(()).unwrap();
+    slow.await.unwrap().unwrap();
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    let end = store.read(move |tx| access::setting_get(tx, &name)).await.unwrap();
+    assert_eq!(end.as_deref(), Some("2, 3"));
+}
+
 #[tokio::test]
 async fn a_tenants_work_is_one_processs_until_it_ends() {
     let Some(options) = server() else { return };

@@ -6,13 +6,17 @@
 
 mod architecture;
 mod cli;
+mod copy;
 mod crash;
+mod crowd;
 mod errors;
+mod faults;
 mod gateway;
 mod import;
 mod inbox;
 mod oracle;
 mod people;
+mod pg_server;
 mod postgres;
 mod process;
 mod properties;
@@ -20,3 +24,4 @@ mod story;
 mod support;
 mod tls;
 mod tokens;
+mod upgrade;

@@ -306,6 +306,8 @@ pub struct Filter {
 /// How the numbers of one history are spelled on the wire, so that histories share a server.
 pub struct Names {
     pub run: usize,
+    /// Whose people they are: those of another history may take part.
+    pub people: usize,
     pub codes: Vec<String>,
 }
 
@@ -315,7 +317,7 @@ impl Names {
     }
 
     pub fn user(&self, id: usize) -> String {
-        format!("r{}-u{id}", self.run)
+        format!("r{}-u{id}", self.people)
     }
 
     pub fn payload(&self, sync: &Sync) -> Value {

@@ -5,19 +5,56 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::process::{Client, Server, countersign, text};
+use crate::process::{Client, Server, countersign, piped, text};
 use crate::support::{APPROVALS, INSTANCES, TASKS, database, definition, instance, task};
 
 /// The key of all tests: a database belongs to one.
 const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
-fn command(url: &str) -> Command {
+pub fn command(url: &str) -> Command {
     let mut command = countersign();
     command.env("COUNTERSIGN_DATABASE", url).env("COUNTERSIGN_SERVER__KEY", KEY);
     command
 }
 
-fn ask(url: &str, args: &[&str]) -> Value {
+/// An empty schema, which stands for an empty database: not every server lets a client make one.
+/// Dropped with everything in it.
+pub struct Schema {
+    name: String,
+    server: String,
+    /// The way into it.
+    pub url: String,
+}
+
+impl Schema {
+    pub fn new(server: &str) -> Self {
+        use std::hash::BuildHasher;
+        let name = format!("s{:016x}", std::hash::RandomState::new().hash_one("schema"));
+        let (base, query) = server.split_once('?').unwrap_or((server, ""));
+        let url = format!("{base}?options=-csearch_path%3D{name}&{query}");
+        let schema = Self { name, server: server.to_owned(), url };
+        psql(server, &format!("CREATE SCHEMA {}", schema.name));
+        schema
+    }
+
+    /// Runs SQL in it with PostgreSQL's own client, and answers what it prints.
+    pub fn psql(&self, sql: &str) -> String {
+        psql(&self.url, sql)
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        psql(&self.server, &format!("DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+pub fn psql(url: &str, sql: &str) -> String {
+    let mut psql = Command::new("psql");
+    piped(psql.args(["-d", url, "-v", "ON_ERROR_STOP=1", "-Atq"]), sql)
+}
+
+pub fn ask(url: &str, args: &[&str]) -> Value {
     let done = command(url).arg("--json").args(args).output().unwrap();
     assert!(done.status.success(), "{args:?}: {}", text(&done));
     serde_json::from_slice(&done.stdout).unwrap()
@@ -31,7 +68,7 @@ fn serve(url: &str) -> Server {
 }
 
 /// A tenant that no other run has, with an app: key of the tenant, id and secret of the app.
-fn found(url: &str) -> (String, (String, String)) {
+pub fn found(url: &str) -> (String, (String, String)) {
     use std::hash::BuildHasher;
     let tenant = format!("t{:016x}", std::hash::RandomState::new().hash_one("tenant"));
     ask(url, &["tenant", "create", &tenant]);
@@ -41,12 +78,12 @@ fn found(url: &str) -> (String, (String, String)) {
     (tenant, (member("app_id"), member("app_secret")))
 }
 
-async fn define(client: &Client) -> String {
+pub async fn define(client: &Client) -> String {
     let made = client.post(APPROVALS, &definition("leave")).await.unwrap();
     made["data"]["approval_code"].as_str().unwrap().to_owned()
 }
 
-fn pending(code: &str, id: &str, who: &str) -> Value {
+pub fn pending(code: &str, id: &str, who: &str) -> Value {
     let mut payload = instance(code, id, "PENDING", 1);
     payload["task_list"] = json!([task("t", who, "PENDING", 1)]);
     payload
@@ -111,17 +148,9 @@ fn a_shared_database_needs_the_one_key_and_is_not_backed_up_as_a_file() {
 
 #[tokio::test]
 async fn eight_who_start_at_once_on_an_empty_database_make_it_once() {
-    use std::hash::BuildHasher;
     let Some(url) = database() else { return };
-    // An empty schema stands for an empty database, which not every server lets a client make.
-    let schema = format!("s{:016x}", std::hash::RandomState::new().hash_one("schema"));
-    let (base, query) = url.split_once('?').unwrap_or((&url, ""));
-    let within = format!("{base}?options=-csearch_path%3D{schema}&{query}");
-    let psql = |sql: String| {
-        let done = Command::new("psql").args(["-d", &url, "-qc", &sql]).output().unwrap();
-        assert!(done.status.success(), "{}", text(&done));
-    };
-    psql(format!("CREATE SCHEMA {schema}"));
+    let schema = Schema::new(&url);
+    let within = schema.url.clone();
     let starts: Vec<_> = (0..8)
         .map(|n| {
             let mut command = command(&within);
@@ -134,7 +163,6 @@ async fn eight_who_start_at_once_on_an_empty_database_make_it_once() {
         assert!(done.status.success(), "{}", text(&done));
     }
     assert_eq!(ask(&within, &["tenant", "list"]).as_array().unwrap().len(), 8);
-    psql(format!("DROP SCHEMA {schema} CASCADE"));
 }
 
 #[tokio::test]
@@ -154,8 +182,7 @@ async fn connections_that_are_cut_lose_nothing_and_the_server_goes_on() {
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                  WHERE application_name = '{tenant}'"
             );
-            let done = Command::new("psql").args(["-d", &url, "-qc", &cut]).output().unwrap();
-            assert!(done.status.success(), "{}", text(&done));
+            psql(&url, &cut);
         }
         let id = format!("i{n}");
         let answer = client.post(INSTANCES, &pending(&code, &id, "ann")).await.unwrap();

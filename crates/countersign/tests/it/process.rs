@@ -1,6 +1,6 @@
 //! The binary as a process: started, asked over a socket, stopped or killed by its own id.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -38,6 +38,16 @@ pub fn ask(args: &[&str], data: &Path) -> Value {
 pub fn text(output: &Output) -> String {
     let both = [&output.stdout[..], &output.stderr[..]].concat();
     String::from_utf8_lossy(&both).into_owned()
+}
+
+/// Runs a program that must succeed on `input`, and answers what it prints.
+pub fn piped(command: &mut Command, input: &str) -> String {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{command:?}: {}", text(&done));
+    String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
 }
 
 /// A running server. Killed when dropped.

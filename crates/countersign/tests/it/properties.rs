@@ -16,9 +16,9 @@ use crate::support::{
 
 const STATUSES: [&str; 7] =
     ["PENDING", "APPROVED", "REJECTED", "CANCELED", "DELETED", "HIDDEN", "TERMINATED"];
-const TASK_STATUSES: [&str; 5] = ["PENDING", "APPROVED", "REJECTED", "TRANSFERRED", "DONE"];
-const DEFINITIONS: usize = 2;
-const USERS: usize = 4;
+pub const TASK_STATUSES: [&str; 5] = ["PENDING", "APPROVED", "REJECTED", "TRANSFERRED", "DONE"];
+pub const DEFINITIONS: usize = 2;
+pub const USERS: usize = 4;
 
 fn title() -> impl Strategy<Value = Title> {
     prop_oneof![Just(Title::Absent), Just(Title::Empty), Just(Title::Text("甲"))]
@@ -40,7 +40,7 @@ fn cc() -> impl Strategy<Value = CcIn> {
 }
 
 /// `instances` and `task_ids` say how often histories meet the same thing again.
-fn sync(instances: usize, task_ids: usize) -> impl Strategy<Value = Sync> {
+pub fn sync(instances: usize, task_ids: usize) -> impl Strategy<Value = Sync> {
     let place = (any::<bool>(), 0..instances, prop::bool::weighted(0.05));
     let state = (prop::sample::select(&STATUSES[..]), 1_i64..7, title());
     let nobody = prop::bool::weighted(0.2);
@@ -111,7 +111,7 @@ impl Bench {
         for n in 0..DEFINITIONS {
             codes.push(app.define(&format!("r{run}-d{n}")).await);
         }
-        (app, Names { run, codes })
+        (app, Names { run, people: run, codes })
     }
 
     fn check<S: Strategy>(&self, cases: u32, strategy: &S, test: &impl AsyncFn(&S::Value)) {
@@ -194,7 +194,7 @@ async fn compare_instance(app: &App<'_>, names: &Names, oracle: &Oracle, sync: &
 }
 
 /// The number of a definition is made by the server, so the oracle does not know it.
-fn without_id(listed: &Value) -> Value {
+pub fn without_id(listed: &Value) -> Value {
     let mut listed = listed.clone();
     listed.as_object_mut().unwrap().remove("approval_id").unwrap();
     listed

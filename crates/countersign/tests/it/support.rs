@@ -72,6 +72,8 @@ pub struct Setup {
     /// How many rows, and how many nodes, a node of a long list covers.
     pub node_size: (i64, i64),
     pub hot_set_bytes: u64,
+    /// The server with its data, if not a file.
+    pub database: Option<String>,
 }
 
 impl Default for Setup {
@@ -81,6 +83,7 @@ impl Default for Setup {
             create_people: true,
             node_size: (256, 64),
             hot_set_bytes: HOT_SETS[2],
+            database: database(),
         }
     }
 }
@@ -138,7 +141,7 @@ impl TestHub {
     pub async fn with(setup: Setup) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(START));
-        let (store, suffix, seed) = match database() {
+        let (store, suffix, seed) = match setup.database.clone() {
             None => (in_folder(&data, &setup), String::new(), [7; 32]),
             Some(url) => {
                 // Others make ids and names in the same database at the same time.
@@ -148,20 +151,26 @@ impl TestHub {
                 (on_server(url, &setup).await, format!("-{unique:016x}"), seed)
             }
         };
-        let hub = Hub::new(
-            store,
-            Arc::clone(&clock) as Arc<dyn domain::Clock>,
-            Arc::new(Ids::new(seed)),
-            Keyring::new([7; 32], &[]),
-            api::renderers(),
-            Settings { create_people: setup.create_people, hot_set_bytes: setup.hot_set_bytes },
-        );
-        let hub = Arc::new(hub);
+        let hub = hub(store, &clock, seed, &setup);
         let (acme, other) = found_companies(&hub, &suffix).await;
-        let api =
-            Api { hub: Arc::clone(&hub), limits: setup.limits, slow_ms: 60_000, access_log: false };
-        let (requests, router) = (AtomicUsize::new(0), api::router(api));
+        let (requests, router) = (AtomicUsize::new(0), router(&hub, setup.limits));
         Self { hub, clock, acme, other, suffix, requests, router, _data: data }
+    }
+
+    /// A hub over a copy of another one's data.
+    pub fn over(store: Store, like: &Self) -> Self {
+        let clock = Arc::clone(&like.clock);
+        let hub = hub(store, &clock, [8; 32], &Setup::default());
+        Self {
+            clock,
+            acme: like.acme,
+            other: like.other,
+            suffix: like.suffix.clone(),
+            requests: AtomicUsize::new(0),
+            router: router(&hub, Limits::off()),
+            hub,
+            _data: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// The key under which the data knows an app or a tenant.
@@ -252,11 +261,26 @@ impl TestHub {
     }
 }
 
+fn hub(store: Store, clock: &Arc<ManualClock>, seed: [u8; 32], setup: &Setup) -> Arc<Hub> {
+    Arc::new(Hub::new(
+        store,
+        Arc::clone(clock) as Arc<dyn domain::Clock>,
+        Arc::new(Ids::new(seed)),
+        Keyring::new([7; 32], &[]),
+        api::renderers(),
+        Settings { create_people: setup.create_people, hot_set_bytes: setup.hot_set_bytes },
+    ))
+}
+
+fn router(hub: &Arc<Hub>, limits: Limits) -> Router {
+    api::router(Api { hub: Arc::clone(hub), limits, slow_ms: 60_000, access_log: false })
+}
+
 fn is_plain(name: &str) -> bool {
     name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
-fn in_folder(data: &TempDir, setup: &Setup) -> Store {
+pub fn in_folder(data: &TempDir, setup: &Setup) -> Store {
     let mut options = Options::new(data.path().join("countersign.db"));
     options.readers = 2;
     options.node_size = setup.node_size;

@@ -3,11 +3,13 @@
 //! The row that names a migration is inserted first in its transaction. Others who want to insert it
 //! wait for the end of that, and then find it there: no other lock is needed.
 
+use domain::Millis;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::session::Session;
-use crate::migrate::{MIGRATIONS, RECORD, check_known, statements};
+use crate::migrate::{MIGRATIONS, RECORD, check_known, statements, steps};
+use crate::schema::Migration;
 use crate::{Error, Result, dialect};
 
 type Cause = tokio_postgres::Error;
@@ -17,11 +19,7 @@ const TRIES: usize = 20;
 
 /// Applies what is missing. `now` is recorded beside each name, in Unix milliseconds.
 pub(super) fn run(session: &Session, now: i64) -> Result<()> {
-    let failed = |e: &Cause| Error::Engine(super::fault::text(e));
-    let (is_ours, is_empty) = session.with(owner).map_err(|e| failed(&e))?;
-    if !is_ours && !is_empty {
-        return Err(Error::Foreign("the database".into()));
-    }
+    let is_ours = is_ours(session)?;
     let mut tries = 0;
     while !is_ours
         && let Err(error) =
@@ -33,6 +31,7 @@ pub(super) fn run(session: &Session, now: i64) -> Result<()> {
         }
     }
     let applied = session.with(applied).map_err(|e| failed(&e))?;
+    let applied: Vec<String> = applied.into_iter().map(|(name, _)| name).collect();
     check_known(&applied)?;
     for (name, text) in MIGRATIONS.iter().filter(|(name, _)| !applied.iter().any(|a| a == name)) {
         tracing::info!(migration.name = name, "applying a migration");
@@ -40,6 +39,29 @@ pub(super) fn run(session: &Session, now: i64) -> Result<()> {
         done.map_err(|e| Error::Engine(format!("migration {name}: {}", super::fault::text(&e))))?;
     }
     Ok(())
+}
+
+/// What `run` would do, and what it did before.
+pub(super) fn plan(session: &Session, now: Millis) -> Result<Vec<Migration>> {
+    let mut known = Vec::new();
+    if is_ours(session)? {
+        known = session.with(applied).map_err(|e| failed(&e))?;
+    }
+    let spell = |statement: &str| Some(dialect::postgres_ddl(statement));
+    steps(&known, vec![dialect::postgres_ddl(RECORD)], "BEGIN", spell, now)
+}
+
+fn failed(error: &Cause) -> Error {
+    Error::Engine(super::fault::text(error))
+}
+
+/// Whether the database is ours already, and not an empty one; another program's is an error.
+fn is_ours(session: &Session) -> Result<bool> {
+    let (is_ours, is_empty) = session.with(owner).map_err(|e| failed(&e))?;
+    if !is_ours && !is_empty {
+        return Err(Error::Foreign("the database".into()));
+    }
+    Ok(is_ours)
 }
 
 /// Whether the record of migrations is there, the first thing that is made; and whether nothing is.
@@ -54,9 +76,9 @@ async fn owner(client: &Client) -> Result<(bool, bool), Cause> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-async fn applied(client: &Client) -> Result<Vec<String>, Cause> {
-    let rows = client.query("SELECT name FROM schema_migration ORDER BY name", &[]).await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
+async fn applied(client: &Client) -> Result<Vec<(String, Millis)>, Cause> {
+    let rows = client.query("SELECT name, applied_at FROM schema_migration", &[]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, Millis(row.try_get(1)?)))).collect()
 }
 
 async fn apply(client: &Client, name: &str, text: &str, now: i64) -> Result<(), Cause> {

@@ -23,10 +23,27 @@ use domain::{Millis, TenantId};
 use crate::inbox::Shape;
 use crate::job::{Job, Queue, enqueue, queue, spawn};
 use crate::lease::Work;
+use crate::schema::Migration;
 use crate::{Error, Result};
 
 pub use explain::{Plan, Plans};
 pub(crate) use session::Session;
+
+/// What opening a database would do to its shape, and what was done before.
+pub(crate) fn plan(options: &Options, now: Millis) -> Result<Vec<Migration>> {
+    alone(options, move |session| migrate::plan(session, now))
+}
+
+/// Runs something on a connection of its own, and on a thread of its own: a connection may not be
+/// driven inside an async task.
+fn alone<T: Send>(options: &Options, work: impl FnOnce(&Session) -> Result<T> + Send) -> Result<T> {
+    let target = tls::target(&options.url, options.root_certificate.as_deref())?;
+    let manner = options.manner();
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| work(&Session::connect(&target, manner)?)).join()
+    });
+    done.map_err(|_| Error::Engine("a connection panicked".into()))?
+}
 
 /// How a server is used.
 #[derive(Clone, Debug)]
@@ -65,6 +82,11 @@ impl Options {
             node_size: (Shape::default().rows, Shape::default().kids),
             plans: None,
         }
+    }
+
+    fn manner(&self) -> session::Manner {
+        let Self { statement_timeout, prepared, .. } = *self;
+        session::Manner { statement_timeout, prepared, plans: self.plans.clone() }
     }
 }
 
@@ -106,11 +128,7 @@ impl Engine {
     pub(crate) fn connect(options: &Options, now: Millis) -> Result<Self> {
         let shared = Arc::new(Shared {
             target: tls::target(&options.url, options.root_certificate.as_deref())?,
-            manner: session::Manner {
-                statement_timeout: options.statement_timeout,
-                prepared: options.prepared,
-                plans: options.plans.clone(),
-            },
+            manner: options.manner(),
             patience: options.patience,
             shape: Shape { rows: options.node_size.0, kids: options.node_size.1 },
             sequence: Sequence::new(),

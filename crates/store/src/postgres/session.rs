@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use futures_util::{FutureExt, TryStreamExt};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Row, Statement};
@@ -29,6 +30,10 @@ const OVERDUE: Duration = Duration::from_secs(2);
 
 /// How long making a connection may take (own figure).
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// How many statements are sent before the first of them is answered (own figure: they all must be
+/// answered within the limit of one).
+const ON_THE_WAY: usize = 256;
 
 /// How a session behaves.
 #[derive(Clone, Debug)]
@@ -177,14 +182,31 @@ impl Session {
             }
             Ok(answer)
         };
-        self.drive(both).map_err(|fault| {
-            if matches!(&fault, Fault::Again(text) if text.starts_with("0A000")) {
-                // Plans are of a table that has changed.
-                self.known.borrow_mut().clear();
-            }
-            *self.fault.borrow_mut() = Some(fault.clone());
-            Error::from(fault)
-        })
+        self.drive(both).map_err(|fault| self.failed(fault))
+    }
+
+    /// Runs a statement for each set of parameters, all of which are on the way before the first is
+    /// answered. Says how many rows changed.
+    pub(crate) fn run_each(&self, sql: &'static str, each: &[Vec<Param<'_>>]) -> Result<u64> {
+        // The first begins the transaction and prepares the statement.
+        let Some((first, rest)) = each.split_first() else { return Ok(0) };
+        let mut changed = self.run(sql, first)?.changed;
+        for some in rest.chunks(ON_THE_WAY) {
+            let all = try_join_all(some.iter().map(|params| self.statement(sql, params)));
+            let answers = self.drive(all).map_err(|fault| self.failed(fault))?;
+            changed += answers.iter().map(|answer| answer.changed).sum::<u64>();
+        }
+        Ok(changed)
+    }
+
+    /// Notes why the transaction cannot go on.
+    fn failed(&self, fault: Fault) -> Error {
+        if matches!(&fault, Fault::Again(text) if text.starts_with("0A000")) {
+            // Plans are of a table that has changed.
+            self.known.borrow_mut().clear();
+        }
+        *self.fault.borrow_mut() = Some(fault.clone());
+        fault.into()
     }
 
     async fn statement(
