@@ -35,6 +35,12 @@ enum Task {
         #[arg(long)]
         postgres: bool,
     },
+    /// Have the official clients tell their story, and compare what they saw with what is accepted
+    Conformance {
+        /// Accept what they saw, if it is the same for all: the golden file and the compatibility page
+        #[arg(long)]
+        accept: bool,
+    },
     /// Measure, in ratios to a reference in the same run
     Bench {
         /// What
@@ -86,6 +92,11 @@ const SIZE: usize = 1_000_000;
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Bench { bench, tasks, options } => measure(bench, &tasks, &options),
+        Task::Conformance { accept } => {
+            steps::cargo(&["build", "--package", "countersign"])?;
+            conformance::install()?;
+            conformance::run_all(accept)
+        }
         Task::Instructions { accept } => instructions::run(accept),
         Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
         Task::Test { mutants: true, .. } => mutants::run_all(),
@@ -116,6 +127,6 @@ fn test() -> Result<()> {
     rust?;
     install?;
     postgres::test()?;
-    conformance::run_all()?;
+    conformance::run_all(false)?;
     instructions::run(false)
 }
