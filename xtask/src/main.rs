@@ -9,6 +9,7 @@ mod conformance;
 mod http;
 mod instructions;
 mod mutants;
+mod openapi;
 mod profile;
 mod records;
 mod steps;
@@ -49,6 +50,8 @@ enum Task {
         #[arg(long)]
         accept: bool,
     },
+    /// Write docs/openapi.json anew, from what the server serves
+    Openapi,
     /// Show where the time of one of these handlers goes, as a flame graph
     Profile {
         /// Which: a row of the table that `instructions` prints
@@ -83,6 +86,7 @@ fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Bench { bench, tasks, options } => measure(bench, &tasks, &options),
         Task::Instructions { accept } => instructions::run(accept),
+        Task::Openapi => openapi::accept(),
         Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
         Task::Test { mutants: true } => mutants::run_all(),
         Task::Test { mutants: false } => test(),

@@ -11,6 +11,7 @@ mod errors;
 mod gateway;
 mod import;
 mod inbox;
+mod openapi;
 mod oracle;
 mod people;
 mod process;
