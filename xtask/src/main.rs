@@ -10,6 +10,7 @@ mod http;
 mod instructions;
 mod mutants;
 mod openapi;
+mod postgres;
 mod profile;
 mod records;
 mod steps;
@@ -29,8 +30,11 @@ enum Task {
     /// Install what the tests need and run everything
     Test {
         /// Instead: change the rules one by one and see that a test fails each time
-        #[arg(long)]
+        #[arg(long, conflicts_with = "postgres")]
         mutants: bool,
+        /// Only what runs on PostgreSQL
+        #[arg(long)]
+        postgres: bool,
     },
     /// Measure, in ratios to a reference in the same run
     Bench {
@@ -88,8 +92,9 @@ fn main() -> Result<()> {
         Task::Instructions { accept } => instructions::run(accept),
         Task::Openapi => openapi::accept(),
         Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
-        Task::Test { mutants: true } => mutants::run_all(),
-        Task::Test { mutants: false } => test(),
+        Task::Test { mutants: true, .. } => mutants::run_all(),
+        Task::Test { postgres: true, .. } => postgres::test(),
+        Task::Test { .. } => test(),
     }
 }
 
@@ -114,6 +119,7 @@ fn test() -> Result<()> {
     let install = install.join().map_err(|_| anyhow::anyhow!("the installation panicked"))?;
     rust?;
     install?;
+    postgres::test()?;
     conformance::run_all()?;
     instructions::run(false)
 }

@@ -27,8 +27,13 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs cargo.
 pub(crate) fn cargo(args: &[&str]) -> Result<()> {
+    cargo_with(args, &[])
+}
+
+/// The same with variables.
+pub(crate) fn cargo_with(args: &[&str], variables: &[(&str, &str)]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).args(args).current_dir(root()))
+    run(Command::new(cargo).args(args).envs(variables.iter().copied()).current_dir(root()))
 }
 
 /// Whether a program is there, which its `version` flag tells, or could be installed.
@@ -38,11 +43,16 @@ pub(crate) fn install(program: &str, version: &str) -> bool {
         command.arg(version).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
+    there() || (apt_get(program) && there())
+}
+
+/// Installs a package of Debian's, where that is possible.
+pub(crate) fn apt_get(package: &str) -> bool {
     let apt = |args: &[&str]| {
         let done = Command::new("apt-get").args(args).stdout(Stdio::null()).status();
         done.is_ok_and(|status| status.success())
     };
-    let get = || apt(&["install", "-y", "-qq", program]);
+    let get = || apt(&["install", "-y", "-qq", package]);
     // A machine that never asked knows no package at all.
-    there() || ((get() || (apt(&["update", "-qq"]) && get())) && there())
+    get() || (apt(&["update", "-qq"]) && get())
 }

@@ -26,6 +26,7 @@ pub(crate) enum Code {
     UnknownDefinition,
     UnknownPerson,
     Busy,
+    Unknown,
     Internal,
 }
 
@@ -62,6 +63,11 @@ impl Code {
                 1_395_001,
                 StatusCode::SERVICE_UNAVAILABLE,
                 "There have been some errors. Please try again later",
+            ),
+            Self::Unknown => (
+                1_395_001,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "It is not known whether this was done. It is safe to send the request again",
             ),
             Self::Internal => (2200, StatusCode::INTERNAL_SERVER_ERROR, "Internal Error"),
         }
@@ -149,6 +155,7 @@ impl From<Error> for Fault {
                 Self::new(Code::Param).violation(violation)
             }
             Error::Busy(reason) => Self { log: Some(reason.into()), ..Self::new(Code::Busy) },
+            Error::Unknown(reason) => Self { log: Some(reason.into()), ..Self::new(Code::Unknown) },
             other => Self { log: Some(other.to_string().into()), ..Self::new(Code::Internal) },
         }
     }

@@ -76,6 +76,9 @@ pub struct Place {
     /// The data folder
     #[arg(long, env = "COUNTERSIGN_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// A PostgreSQL database instead of the data folder
+    #[arg(long, env = "COUNTERSIGN_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub database: Option<String>,
 }
 
 /// `serve`
@@ -137,6 +140,9 @@ pub enum Operate {
         /// Make counts that do not add up anew
         #[arg(long)]
         repair: bool,
+        /// Only the data of the tenant with this key
+        #[arg(long, value_name = "KEY")]
+        tenant: Option<String>,
         /// Where the settings and the data are.
         #[command(flatten)]
         place: Place,

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use api::Limits;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::cli::ServeArgs;
@@ -23,6 +24,7 @@ pub struct Config {
     pub server: Server,
     pub observe: Observe,
     pub data: Data,
+    pub database: Database,
     pub store: Store,
     pub limits: LimitSettings,
     pub people: People,
@@ -36,6 +38,8 @@ pub struct Server {
     pub listen: String,
     pub tls_cert: String,
     pub tls_key: String,
+    pub key: SecretString,
+    pub key_file: PathBuf,
 }
 
 impl Server {
@@ -62,6 +66,18 @@ pub struct Observe {
 #[expect(missing_docs, reason = "config.default.toml documents each")]
 pub struct Data {
     pub dir: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Database {
+    pub url: SecretString,
+    pub pool: usize,
+    pub statement_timeout_ms: u64,
+    pub patience_ms: u64,
+    pub prepared: bool,
+    pub root_certificate: PathBuf,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -156,7 +172,15 @@ impl Config {
         if let Some(dir) = &args.place.data {
             config.data.dir.clone_from(dir);
         }
+        if let Some(url) = &args.place.database {
+            config.database.url = url.as_str().into();
+        }
         Ok(config)
+    }
+
+    /// Whether the data is on a server instead of in a folder.
+    pub fn is_on_server(&self) -> bool {
+        !self.database.url.expose_secret().is_empty()
     }
 
     /// The settings without any file, variable or flag.

@@ -31,7 +31,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     config.data.dir = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
 
     let stop = stop_signal()?;
-    let _lock = open::lock(&config.data.dir)?;
+    let _lock = open::lock(&config)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;

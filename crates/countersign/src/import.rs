@@ -32,7 +32,7 @@ pub(crate) async fn run(
 ) -> Result<()> {
     // A server that runs keeps what it read; the lock says whether there is one.
     open::check_data(&config)?;
-    let _lock = open::lock(&config.data.dir)?;
+    let _lock = open::lock(&config)?;
     let hub = open::for_import(&config).await?;
     let tenant = find_tenant(&hub, tenant_key).await?;
     let shown = file.display();

@@ -1,4 +1,4 @@
-//! The file with the server's keys: one a line, in hexadecimal; the first signs.
+//! The server's keys, from a file or the settings: one a line, in hexadecimal; the first signs.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -8,8 +8,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use engine::keys::{KEY_BYTES, Keyring};
+use secrecy::ExposeSecret;
 
 use crate::clock;
+use crate::config::Server;
 
 const NAME: &str = "server.key";
 
@@ -27,21 +29,41 @@ pub(crate) fn ring(folder: &Path, has_data: bool) -> Result<Keyring> {
         }
         create(&file).with_context(|| format!("cannot create {}", file.display()))?;
     }
+    of_file(&file)
+}
+
+/// The keys of the settings: themselves, or a file of them. `None` when there are neither.
+pub(crate) fn given(server: &Server) -> Result<Option<Keyring>> {
+    let own = server.key.expose_secret();
+    if !own.is_empty() {
+        return of_text(&own.replace(',', "\n"), "server.key").map(Some);
+    }
+    if server.key_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    of_file(&server.key_file).map(Some)
+}
+
+fn of_file(file: &Path) -> Result<Keyring> {
     let text =
-        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    of_text(&text, &file.display().to_string())
+}
+
+fn of_text(text: &str, shown: &str) -> Result<Keyring> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let keys: Vec<[u8; KEY_BYTES]> = lines
         .enumerate()
         .map(|(n, line)| {
             let bytes = HEXLOWER_PERMISSIVE.decode(line.as_bytes()).ok();
-            bytes.and_then(|bytes| bytes.try_into().ok()).with_context(|| {
-                format!("key {} in {} is not 64 hexadecimal digits", n + 1, file.display())
-            })
+            bytes
+                .and_then(|bytes| bytes.try_into().ok())
+                .with_context(|| format!("key {} in {shown} is not 64 hexadecimal digits", n + 1))
         })
         .collect::<Result<_>>()?;
     match keys.split_first() {
         Some((first, older)) => Ok(Keyring::new(*first, older)),
-        None => bail!("{} holds no key", file.display()),
+        None => bail!("{shown} holds no key"),
     }
 }
 

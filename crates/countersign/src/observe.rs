@@ -47,6 +47,11 @@ fn describe() {
     describe_histogram!("countersign_write_batch_size", "Writes that shared one commit.");
     describe_counter!("countersign_write_batches_rerun_total", "Batches run again one by one.");
     describe_counter!("countersign_wal_limit_reached_total", "Checkpoints made by the writer.");
+    describe_counter!("countersign_database_reruns_total", "Transactions run again.");
+    describe_counter!(
+        "countersign_database_unknown_commits_total",
+        "Writes whose outcome nobody knows."
+    );
     describe_counter!("countersign_hot_set_hits_total", "Queries answered from memory.");
     describe_counter!("countersign_hot_set_misses_total", "Queries answered from the file.");
 }

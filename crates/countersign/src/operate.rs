@@ -1,4 +1,4 @@
-//! What operators do with a data folder, one command a function.
+//! What operators do with a data folder or database, one command a function.
 
 use anyhow::{Context, Result, bail};
 use api::{ALL_SCOPES, READ_SCOPES};
@@ -31,7 +31,7 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
             import::run(config(&place)?, &file, tenant, slice, output).await
         }
         Operate::Backup { file, place } => backup(&place, &file, output).await,
-        Operate::Doctor { repair, place } => doctor(&place, repair, output).await,
+        Operate::Doctor { repair, tenant, place } => doctor(&place, tenant, repair, output).await,
     }
 }
 
@@ -236,9 +236,12 @@ async fn backup(place: &Place, file: &std::path::Path, output: Output) -> Result
     Ok(())
 }
 
-async fn doctor(place: &Place, repair: bool, output: Output) -> Result<()> {
+async fn doctor(place: &Place, tenant: Option<String>, repair: bool, output: Output) -> Result<()> {
     let hub = open::existing(&config(place)?).await?;
-    let report = hub.doctor(repair).await?;
+    let report = match tenant {
+        None => hub.doctor(repair).await?,
+        Some(key) => hub.doctor_of(&[find_tenant(&hub, key).await?], repair).await?,
+    };
     let text = format!(
         "{} tenants, {} people ({} known from syncs only), {} third-party instances with {} \
          tasks and {} list entries, {} flow instances with {} tasks, {} inbox lists with {} \

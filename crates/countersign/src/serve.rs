@@ -22,7 +22,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     observe::logs(&config.log)?;
     let metrics = observe::metrics()?;
     let asked = stop_signal()?;
-    let _lock = open::lock(&config.data.dir)?;
+    let _lock = open::lock(&config)?;
     let hub = open::hub(&config).await?;
 
     let listener = listen(&config.server.listen, "server.listen").await?;
@@ -41,7 +41,12 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     }
     tokio::spawn(observe::upkeep(metrics));
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
-    tracing::info!(url, data = %config.data.dir.display(), "serving");
+    let folding = tokio::spawn(fold_counts(Arc::clone(&hub)));
+    if config.is_on_server() {
+        tracing::info!(url, "serving from a database");
+    } else {
+        tracing::info!(url, data = %config.data.dir.display(), "serving");
+    }
     output.answer(
         &format!("Countersign serves at {url}"),
         &json!({"url": url, "observe": observed, "pid": std::process::id()}),
@@ -62,8 +67,10 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     }
     serve(listener, tls, api::router(api), wait(stopped)).await;
     // The data is closed before the folder's lock goes.
-    joins.abort();
-    let _ = joins.await;
+    for task in [joins, folding] {
+        task.abort();
+        let _ = task.await;
+    }
     Ok(())
 }
 
@@ -92,6 +99,30 @@ pub(crate) async fn follow_joins(hub: Arc<Hub>) {
             Ok(0) => {}
             Ok(instances) => tracing::info!(instances, "moved what joined people had"),
             Err(error) => tracing::warn!(%error, "joins are not finished and will be tried again"),
+        }
+    }
+}
+
+/// How often changes of lists are folded into their counts, where several processes write. Queries
+/// are right meanwhile, and cost a little more for each change that waits (own figure).
+const FOLD_EVERY: Duration = Duration::from_millis(500);
+
+/// Folds counts for as long as the server runs.
+async fn fold_counts(hub: Arc<Hub>) {
+    if !hub.store().is_shared() {
+        return;
+    }
+    if let Err(error) = hub.find_lost_work().await {
+        tracing::warn!(%error, "cannot look for work that was left");
+    }
+    let mut ticks = tokio::time::interval(FOLD_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match hub.fold_counts().await {
+            Ok(0) => {}
+            Ok(lists) => tracing::debug!(lists, "folded counts"),
+            Err(error) => tracing::warn!(%error, "counts are not folded and will be tried again"),
         }
     }
 }

@@ -273,8 +273,8 @@ pub fn app_reset_secret(tx: &mut Tx<'_>, cx: &Context, key: &str) -> Result<(App
 }
 
 fn change(tx: &mut Tx<'_>, key: &str, edit: impl FnOnce(&mut App)) -> Result<App> {
-    let mut app =
-        rows::app_by_key(tx, key)?.ok_or_else(|| Error::NotFound(format!("the app `{key}`")))?;
+    let mut app = rows::app_by_key_held(tx, key)?
+        .ok_or_else(|| Error::NotFound(format!("the app `{key}`")))?;
     edit(&mut app);
     rows::app_update(tx, &app)?;
     Ok(app)

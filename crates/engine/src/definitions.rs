@@ -5,6 +5,7 @@ use domain::person::AliasKind;
 use domain::{DefinitionId, Refusal, TenantId, text};
 use store::Tx;
 use store::definition::{self as rows, Definition};
+use store::lock::{self, Aggregate};
 
 use crate::keys::Use;
 use crate::{Caller, Context, Error, Result};
@@ -30,6 +31,7 @@ pub fn put(
     request: &DefinitionRequest,
 ) -> Result<String> {
     let (tenant, app) = (caller.tenant, caller.app.id);
+    lock::hold(tx, tenant, Aggregate::Definitions(app))?;
     let stored = rows::definition_by_custom_code(tx, tenant, app, &request.custom_code)?;
     let new_key = || format!("{}{}", text::KEY_PREFIX, cx.ids.uuid());
     let details = define(stored.as_ref().map(|s| &s.details), request, new_key)?;

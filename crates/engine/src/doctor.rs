@@ -64,12 +64,30 @@ impl Hub {
         let faults = self.read(|tx, _| Ok(audit::file_faults(tx)?)).await?;
         let mut report = Report { fault_count: faults.len(), faults, ..Report::default() };
         for tenant in self.read(|tx, _| Ok(store::access::tenant_all(tx)?)).await? {
-            report.tenants += 1;
-            self.examine(&mut report, tenant.id).await?;
-            self.examine_inboxes(&mut report, tenant.id).await?;
-            self.recount(&mut report, tenant.id, repair).await?;
+            self.examine_tenant(&mut report, tenant.id, repair).await?;
         }
         Ok(report)
+    }
+
+    /// The same for some tenants alone, and without the file.
+    pub async fn doctor_of(&self, tenants: &[TenantId], repair: bool) -> Result<Report> {
+        let mut report = Report::default();
+        for tenant in tenants {
+            self.examine_tenant(&mut report, *tenant, repair).await?;
+        }
+        Ok(report)
+    }
+
+    async fn examine_tenant(
+        &self,
+        report: &mut Report,
+        tenant: TenantId,
+        repair: bool,
+    ) -> Result<()> {
+        report.tenants += 1;
+        self.examine(report, tenant).await?;
+        self.examine_inboxes(report, tenant).await?;
+        self.recount(report, tenant, repair).await
     }
 
     async fn examine(&self, report: &mut Report, tenant: TenantId) -> Result<()> {
@@ -160,7 +178,10 @@ impl Hub {
                 };
                 let faults = self.read(check).await?;
                 if repair && !faults.is_empty() {
-                    self.write(move |tx, _| Ok(store::inbox::repair(tx, tenant, list)?)).await?;
+                    let mend = move |tx: &mut Tx<'_>, _: &Context| {
+                        Ok(store::inbox::repair(tx, tenant, list)?)
+                    };
+                    self.write_snapshot(mend).await?;
                     report.repaired += 1;
                     continue;
                 }

@@ -30,6 +30,9 @@ pub enum Error {
     /// Try again: too much waits, or another process holds the data.
     #[error("busy: {0}")]
     Busy(String),
+    /// The write is done or not, nobody can know; it is safe to repeat.
+    #[error("unknown outcome: {0}")]
+    Unknown(String),
     /// Asked in memory for what is only in the database: to be asked there. Nobody outside sees it.
     #[error("not in memory")]
     NotInMemory,
@@ -42,6 +45,8 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Busy(_) | store::Error::Closed => Self::Busy(error.to_string()),
+            store::Error::Unknown(_) => Self::Unknown(error.to_string()),
+            store::Error::Unsupported(text) => Self::Invalid(text),
             other => Self::Internal(other.to_string()),
         }
     }

@@ -8,6 +8,7 @@ use domain::inbox::{Family, rows};
 use domain::{FlowId, InstanceId, PersonId, TaskId, TenantId};
 use store::Tx;
 use store::flow as table;
+use store::lock::{self, Aggregate};
 
 use crate::{Context, Error, Result, inbox};
 
@@ -19,6 +20,7 @@ pub fn define(
     api_id: &str,
     details: &FlowDetails,
 ) -> Result<FlowId> {
+    lock::hold(tx, tenant, Aggregate::Flows)?;
     if let Some(id) = table::flow_by_api_id(tx, tenant, api_id)?
         && table::flow_details(tx, tenant, id)?.as_ref() == Some(details)
     {
@@ -29,6 +31,7 @@ pub fn define(
 
 /// Makes the stored instance equal to `instance`. Says whether anything differed.
 pub fn put(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, instance: &Instance) -> Result<bool> {
+    lock::hold(tx, tenant, Aggregate::FlowInstance(instance.id))?;
     let before = table::instance_load(tx, tenant, instance.id)?;
     let changed = save(tx, cx, tenant, before.as_ref(), instance)?;
     let (id, by) = (instance.id, instance.initiator);
@@ -52,6 +55,7 @@ pub fn act(
 ) -> Result<bool> {
     let missing = || Error::NotFound(format!("the task {task}"));
     let id = table::instance_of_task(tx, tenant, task)?.ok_or_else(missing)?;
+    lock::hold(tx, tenant, Aggregate::FlowInstance(id))?;
     let before = table::instance_load(tx, tenant, id)?.ok_or_else(missing)?;
     let mut after = before.clone();
     after.task_mut(task).ok_or_else(missing)?.act(verb, cx.now);
@@ -72,6 +76,7 @@ pub fn act(
 }
 
 /// Gives everything that `from` has in an instance to `into`, who turned out to be the same person.
+/// Says whether there was an instance.
 pub(crate) fn reassign(
     tx: &mut Tx<'_>,
     cx: &Context,
@@ -79,13 +84,13 @@ pub(crate) fn reassign(
     id: InstanceId,
     from: PersonId,
     into: PersonId,
-) -> Result<()> {
-    let before = table::instance_load(tx, tenant, id)?
-        .ok_or_else(|| Error::Internal(format!("instance {id} is in an inbox but not there")))?;
+) -> Result<bool> {
+    lock::hold(tx, tenant, Aggregate::FlowInstance(id))?;
+    let Some(before) = table::instance_load(tx, tenant, id)? else { return Ok(false) };
     let mut after = before.clone();
     after.reassign(from, into);
     save(tx, cx, tenant, Some(&before), &after)?;
-    Ok(())
+    Ok(true)
 }
 
 fn save(

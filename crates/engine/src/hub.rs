@@ -50,10 +50,12 @@ pub struct Context {
     pub(crate) hot: Option<Arc<HotSet>>,
 }
 
-/// The hub of one data folder. One per process.
+/// The hub of one data folder or database. One per process.
 pub struct Hub {
     pub(crate) store: Store,
     pub(crate) directory: Directory,
+    /// This process among those that share the data.
+    pub(crate) holder: i64,
     clock: Arc<dyn Clock>,
     ids: Arc<Ids>,
     keys: Arc<Keyring>,
@@ -75,12 +77,15 @@ impl Hub {
         let directory = Directory::default();
         let hot = match settings.hot_set_bytes {
             0 => None,
+            // Nobody tells what other processes change.
+            _ if store.is_shared() => None,
             bytes => Some(Arc::new(HotSet::new(bytes))),
         };
         if let Some(hot) = &hot {
             store.watch(Arc::clone(hot) as _);
         }
-        Self { store, directory, clock, ids, keys: Arc::new(keys), render, settings, hot }
+        let holder = i64::from_be_bytes(ids.random());
+        Self { store, directory, holder, clock, ids, keys: Arc::new(keys), render, settings, hot }
     }
 
     /// The store below, for what is not a use case (backup).
@@ -113,7 +118,7 @@ impl Hub {
     /// Runs a use case that only reads, on one snapshot.
     pub async fn read<T, F>(&self, use_case: F) -> Result<T>
     where
-        F: for<'t> FnOnce(&mut Tx<'t>, &Context) -> Result<T> + Send + 'static,
+        F: for<'t> Fn(&mut Tx<'t>, &Context) -> Result<T> + Send + 'static,
         T: Send + 'static,
     {
         let context = self.context();
@@ -172,6 +177,16 @@ impl Hub {
         self.store.write(move |tx| use_case(tx, &context)).await
     }
 
+    /// The same, and all that the use case reads is of one moment.
+    pub(crate) async fn write_snapshot<T, F>(&self, use_case: F) -> Result<T>
+    where
+        F: for<'t> Fn(&mut Tx<'t>, &Context) -> Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let context = self.context();
+        self.store.write_snapshot(move |tx| use_case(tx, &context)).await
+    }
+
     /// Makes sure that one of the ring's keys is the one that the data was written under, and notes
     /// the first from now on. Without this, a lost key file would silently kill every secret.
     pub async fn claim(&self) -> Result<()> {
@@ -181,17 +196,16 @@ impl Hub {
             const NAME: &str = "server_key_fingerprint";
             let own = cx.keys.fingerprints();
             match store::access::setting_get(tx, NAME)? {
-                Some(stored) if stored == own[0] => return Ok(()),
-                Some(stored) if !own.contains(&stored) => {
-                    return Err(Error::Internal(
-                        "this data was written under another server key: bring back its key \
-                         file, since app secrets, tokens and callback secrets depend on it"
-                            .into(),
-                    ));
-                }
-                _ => {}
+                Some(stored) if stored == own[0] => Ok(()),
+                Some(stored) if !own.contains(&stored) => Err(Error::Internal(
+                    "this data was written under another server key: bring back its key file, \
+                     since app secrets, tokens and callback secrets depend on it"
+                        .into(),
+                )),
+                Some(_) => Ok(store::access::setting_put(tx, NAME, &own[0])?),
+                // Of two who start at once the second is run again, and finds the first one's.
+                None => Ok(store::access::setting_insert(tx, NAME, &own[0])?),
             }
-            Ok(store::access::setting_put(tx, NAME, &own[0])?)
         })
         .await
     }

@@ -194,7 +194,7 @@ fn person(
     if let Some(id) = known.people.get(kunlun) {
         return Ok(*id);
     }
-    let id = store::person::person_by_alias(tx, tenant, AliasKind::Kunlun, kunlun)?
+    let id = store::person::person_by_alias_held(tx, tenant, AliasKind::Kunlun, kunlun)?
         .ok_or_else(|| bad(field, format!("nobody has the kunlun_user_id `{kunlun}`")))?;
     known.people.insert(kunlun.to_owned(), id);
     Ok(id)

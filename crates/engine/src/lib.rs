@@ -25,12 +25,14 @@ pub mod sync;
 pub mod tasks;
 mod token;
 mod view;
+mod work;
 
 pub use access::{Caller, TokenFault};
 pub use copies::{FlowCard, Shown};
 pub use error::Error;
 pub use hub::{Context, Hub, Settings};
 pub use page::PageFault;
+pub use store::postgres::Options as PostgresOptions;
 pub use store::{Options, Store, Tx};
 pub use view::View;
 

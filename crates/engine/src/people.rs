@@ -11,9 +11,11 @@ use domain::refusal::Role;
 use domain::{PersonId, Refusal, TenantId};
 use serde::Serialize;
 use store::Tx;
+use store::lease::Work;
+use store::lock::{self, Aggregate};
 use store::person::{self as rows, Join, Person};
 
-use crate::{Context, Hub, Result, flows, sync};
+use crate::{Context, Error, Hub, Result, flows, sync};
 
 /// Resolves the people of one payload, each only once.
 #[derive(Default)]
@@ -53,7 +55,7 @@ fn resolve(
     let mut found = Vec::new();
     let mut unknown = Vec::new();
     for (kind, value) in named.aliases() {
-        match rows::person_by_alias(tx, tenant, kind, value)? {
+        match rows::person_by_alias_held(tx, tenant, kind, value)? {
             Some(id) => found.push(id),
             None => unknown.push((kind, value)),
         }
@@ -98,7 +100,7 @@ fn create_stub(
         department: String::new(),
         stub: true,
     };
-    rows::person_put(tx, tenant, &person, cx.now)?;
+    rows::person_insert(tx, tenant, &person, cx.now)?;
     for (kind, value) in aliases {
         rows::alias_insert(tx, tenant, *kind, value, id)?;
     }
@@ -132,6 +134,7 @@ fn join_two(
     (a, b): (PersonId, PersonId),
     evidence: Evidence,
 ) -> Result<Option<PersonId>> {
+    lock::hold(tx, tenant, Aggregate::People)?;
     let a = rows::person_identity(tx, tenant, a)?;
     let b = rows::person_identity(tx, tenant, b)?;
     let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
@@ -178,9 +181,10 @@ pub fn import(
     tenant: TenantId,
     person: &ImportedPerson,
 ) -> Result<Result<Imported, Refusal>> {
+    lock::hold(tx, tenant, Aggregate::People)?;
     let mut found: Vec<PersonId> = Vec::new();
     for (kind, value) in &person.aliases {
-        let known = rows::person_by_alias(tx, tenant, *kind, value)?;
+        let known = rows::person_by_alias_held(tx, tenant, *kind, value)?;
         found.extend(known.filter(|id| !found.contains(id)));
     }
     if let Err(refusal) = agree(tx, tenant, &found, person)? {
@@ -198,6 +202,16 @@ pub fn import(
         }
     }
     let stored = rows::person_get(tx, tenant, id)?;
+    if stored.is_none() {
+        // Its row first: an id that another process made too is found out by it.
+        let (name, names, department) = Default::default();
+        rows::person_insert(
+            tx,
+            tenant,
+            &Person { id, name, names, department, stub: true },
+            cx.now,
+        )?;
+    }
     let held = rows::person_aliases(tx, tenant, id)?;
     for (kind, value) in &person.aliases {
         if !held.iter().any(|(k, _)| k == kind) {
@@ -252,38 +266,55 @@ impl Hub {
     /// many instances were touched. Safe to stop and to run again at any point.
     pub async fn finish_joins(&self) -> Result<usize> {
         let mut moved = 0;
-        for tenant in self.read(|tx, _| Ok(store::access::tenant_all(tx)?)).await? {
-            let tenant = tenant.id;
-            for join in self.read(move |tx, _| Ok(rows::join_open(tx, tenant)?)).await? {
-                loop {
-                    let join = join.clone();
-                    let slice = self.write(move |tx, cx| move_slice(tx, cx, tenant, &join));
-                    match slice.await? {
-                        0 => break,
-                        count => moved += count,
-                    }
+        for tenant in self.tenants_with(Work::Joins).await? {
+            moved += self.finish_joins_of(tenant).await?;
+        }
+        Ok(moved)
+    }
+
+    /// The same for one tenant. Nothing while another process does it.
+    pub async fn finish_joins_of(&self, tenant: TenantId) -> Result<usize> {
+        let Some(lease) = self.lease(tenant, Work::Joins).await? else { return Ok(0) };
+        let mut moved = 0;
+        for join in self.read(move |tx, _| Ok(rows::join_open(tx, tenant)?)).await? {
+            loop {
+                let join = join.clone();
+                let slice = self.write(move |tx, cx| move_slice(tx, cx, tenant, &join));
+                match slice.await? {
+                    0 => break,
+                    count => moved += count,
+                }
+                if !self.prolong(&lease).await? {
+                    return Ok(moved);
                 }
             }
         }
+        self.end(lease).await?;
         Ok(moved)
     }
 }
 
 /// Moves the rows of some instances, or notes the end. Answers how many instances it moved.
 fn move_slice(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, join: &Join) -> Result<usize> {
-    // The survivor may have been absorbed in the meantime.
+    // The survivor may have been absorbed in the meantime, and may not be now.
+    lock::hold(tx, tenant, Aggregate::People)?;
     let into = rows::person_today(tx, tenant, join.from)?;
     let instances = store::list::list_of_person(tx, tenant, join.from, SLICE)?;
+    let mut moved = 0;
     for id in &instances {
-        sync::reassign(tx, cx, tenant, *id, join.from, into)?;
+        moved += usize::from(sync::reassign(tx, cx, tenant, *id, join.from, into)?);
     }
     let limit = i64::try_from(SLICE).unwrap_or(i64::MAX);
     let flows = store::inbox::instances_of(tx, tenant, Family::Flow, join.from, limit)?;
     for id in &flows {
-        flows::reassign(tx, cx, tenant, *id, join.from, into)?;
+        moved += usize::from(flows::reassign(tx, cx, tenant, *id, join.from, into)?);
     }
-    let moved = instances.len() + flows.len();
-    let finished = (moved == 0).then_some(cx.now);
+    let found = instances.len() + flows.len();
+    if found > 0 && moved == 0 {
+        let first = instances.first().or(flows.first()).map_or(0, |id| id.get());
+        return Err(Error::Internal(format!("instance {first} is on a list but not there")));
+    }
+    let finished = (found == 0).then_some(cx.now);
     let count = i64::try_from(moved).unwrap_or(i64::MAX);
     rows::join_progress(tx, tenant, join.from, count, finished)?;
     Ok(moved)

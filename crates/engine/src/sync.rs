@@ -10,9 +10,10 @@ use domain::{CcId, DefinitionId, InstanceId, PersonId, Refusal, TaskId, TenantId
 use store::Tx;
 use store::external::{self as rows, Head};
 use store::list::{self, List};
+use store::lock::{self, Aggregate};
 
 use crate::people::Resolver;
-use crate::{Caller, Context, Error, Result, card, inbox};
+use crate::{Caller, Context, Result, card, inbox};
 
 /// How many rows of a kind were touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +59,7 @@ pub fn sync_instance(
     payload: &Payload,
 ) -> Result<Synced> {
     let (tenant, app) = (caller.tenant, caller.app.id);
+    lock::hold(tx, tenant, Aggregate::External(app, &payload.instance.external_id))?;
     let definition = match store::definition::definition_head(tx, tenant, code)? {
         Some((owner, id)) if owner == app => id,
         _ => return Err(Refusal::UnknownDefinition(code.to_owned()).into()),
@@ -330,6 +332,7 @@ fn move_lists(
 }
 
 /// Gives everything that `from` has in an instance to `into`, who turned out to be the same person.
+/// Says whether there was an instance: it may be purged since it was found.
 pub(crate) fn reassign(
     tx: &mut Tx<'_>,
     cx: &Context,
@@ -337,12 +340,13 @@ pub(crate) fn reassign(
     id: InstanceId,
     from: PersonId,
     into: PersonId,
-) -> Result<()> {
+) -> Result<bool> {
+    if let Some((app, name)) = rows::instance_name(tx, tenant, id)? {
+        lock::hold(tx, tenant, Aggregate::External(app, &name))?;
+    }
     let head = rows::instance_head_by_id(tx, tenant, id)?;
     let stored = rows::instance_load(tx, tenant, id)?;
-    let (Some(head), Some(mut stored)) = (head, stored) else {
-        return Err(Error::Internal(format!("instance {id} is on a list but not there")));
-    };
+    let (Some(head), Some(mut stored)) = (head, stored) else { return Ok(false) };
     let before = lists(head.definition, &stored);
     let rows_before = inbox_rows(&head, &stored);
     if stored.initiator == Some(from) {
@@ -360,5 +364,6 @@ pub(crate) fn reassign(
     move_lists(tx, tenant, id, &before, &lists(head.definition, &stored))?;
     inbox::move_rows(tx, tenant, &rows_before, &inbox_rows(&head, &stored))?;
     let code = card::definition_code(tx, tenant, head.definition)?;
-    Work { tenant, code: &code, head }.write_card(tx, cx, &stored)
+    Work { tenant, code: &code, head }.write_card(tx, cx, &stored)?;
+    Ok(true)
 }

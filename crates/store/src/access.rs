@@ -46,6 +46,12 @@ pub fn setting_get(tx: &mut Tx<'_>, name: &str) -> Result<Option<String>> {
     tx.query_one("SELECT value FROM setting WHERE name = $1", &[name.into()], |r| r.text(0))
 }
 
+/// Adds a value that belongs to the data as a whole and is not there.
+pub fn setting_insert(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<()> {
+    tx.execute("INSERT INTO setting (name, value) VALUES ($1, $2)", &[name.into(), value.into()])?;
+    Ok(())
+}
+
 /// Sets a value that belongs to the data as a whole.
 pub fn setting_put(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<()> {
     tx.execute(
@@ -100,6 +106,11 @@ macro_rules! select_app {
 /// The app with a public id.
 pub fn app_by_key(tx: &mut Tx<'_>, key: &str) -> Result<Option<App>> {
     tx.query_one(select_app!("WHERE app_key = $1"), &[key.into()], read_app)
+}
+
+/// The app with a public id, which nobody else changes until the end of the transaction.
+pub fn app_by_key_held(tx: &mut Tx<'_>, key: &str) -> Result<Option<App>> {
+    tx.query_one(select_app!("WHERE app_key = $1 {for update}"), &[key.into()], read_app)
 }
 
 /// The app with an internal id.

@@ -105,11 +105,13 @@ pub fn definition_put(
     let details =
         serde_json::to_string(&definition.details).map_err(|e| Error::Engine(e.to_string()))?;
     tx.touch(tenant, Piece::Definition(definition.id));
-    tx.execute(
+    let written = tx.execute(
         "INSERT INTO definition (tenant_id, definition_id, app_id, real_code, custom_code, \
          details, secrets, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
          ON CONFLICT (tenant_id, definition_id) DO UPDATE SET details = excluded.details, \
-         secrets = excluded.secrets, updated_at = excluded.updated_at",
+         secrets = excluded.secrets, updated_at = excluded.updated_at \
+         WHERE definition.app_id = excluded.app_id \
+         AND definition.custom_code = excluded.custom_code",
         &[
             tenant.into(),
             definition.id.into(),
@@ -121,7 +123,7 @@ pub fn definition_put(
             now.into(),
         ],
     )?;
-    Ok(())
+    if written == 0 { Err(tx.id_is_taken("definition")) } else { Ok(()) }
 }
 
 /// The name of an app's group.

@@ -9,6 +9,13 @@ pub enum Error {
     /// request may be sent again.
     #[error("the store is busy: {0}")]
     Busy(String),
+    /// The connection broke while a write was being committed: it may be done or not. Every write
+    /// is made so that it may be sent again.
+    #[error("the outcome of a write is not known, it may be sent again: {0}")]
+    Unknown(String),
+    /// This engine cannot do that; the text says what to do instead.
+    #[error("{0}")]
+    Unsupported(String),
     /// A unique key is taken. Nothing was written.
     #[error("a row with this key exists: {0}")]
     Conflict(String),
@@ -33,8 +40,8 @@ pub enum Error {
         /// The unknown migration.
         found: String,
     },
-    /// The file is a database, but not one of this program's.
-    #[error("{0} is not a Countersign data file")]
+    /// There is a database, but not one of this program's.
+    #[error("{0} holds data, but not Countersign's")]
     Foreign(String),
     /// The use case panicked. Nothing of it was written.
     #[error("a use case panicked: {0}")]

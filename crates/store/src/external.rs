@@ -77,21 +77,36 @@ pub fn instance_head(
     )
 }
 
-/// Where an app's instances are, by the app's own ids; unknown ones are left out.
-pub fn instance_heads(
+/// An instance by the app's own id, with its card and that one's format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedInstance {
+    /// The app's own id.
+    pub external_id: String,
+    /// Where it is.
+    pub head: Head,
+    /// `None` when it was purged.
+    pub card: Option<(i64, Vec<u8>)>,
+}
+
+/// An app's instances by the app's own ids, with one statement; unknown ones are left out.
+pub fn instances_named(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     app: AppId,
     external_ids: &[&str],
-) -> Result<Vec<(String, Head)>> {
+) -> Result<Vec<NamedInstance>> {
     tx.query_all(
-        "SELECT i.external_id, i.instance_id, i.definition_id, i.purged FROM {each $3} \
-         CROSS JOIN external_instance i ON i.tenant_id = $1 AND i.app_id = $2 \
-         AND i.external_id = each.value",
+        "SELECT i.external_id, i.instance_id, i.definition_id, i.purged, c.format, c.card \
+         FROM {each text $3} \
+         {then join} external_instance i ON i.tenant_id = $1 AND i.app_id = $2 \
+         AND i.external_id = each.value \
+         LEFT JOIN external_card c ON c.tenant_id = $1 AND c.instance_id = i.instance_id",
         &[tenant.into(), app.into(), Param::Texts(external_ids)],
         |row| {
             let (id, definition) = (InstanceId(row.int(1)?), DefinitionId(row.int(2)?));
-            Ok((row.text(0)?, Head { id, app, definition, purged: row.flag(3)? }))
+            let card = row.opt_int(4)?.zip(row.opt_bytes(5)?);
+            let head = Head { id, app, definition, purged: row.flag(3)? };
+            Ok(NamedInstance { external_id: row.text(0)?, head, card })
         },
     )
 }
@@ -240,7 +255,7 @@ pub fn instance_put(
 ) -> Result<()> {
     let details = encode(&instance.initiator, &instance.details)?;
     tx.touch(tenant, Piece::External(head.id));
-    tx.execute(
+    let written = tx.execute(
         "INSERT INTO external_instance (tenant_id, instance_id, app_id, external_id, \
          definition_id, purged, initiator_id, status, start_time, end_time, update_time, details) \
          VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $10, $11) \
@@ -248,7 +263,9 @@ pub fn instance_put(
          definition_id = excluded.definition_id, purged = 0, \
          initiator_id = excluded.initiator_id, status = excluded.status, \
          start_time = excluded.start_time, end_time = excluded.end_time, \
-         update_time = excluded.update_time, details = excluded.details",
+         update_time = excluded.update_time, details = excluded.details \
+         WHERE external_instance.app_id = excluded.app_id \
+         AND external_instance.external_id = excluded.external_id",
         &[
             tenant.into(),
             head.id.into(),
@@ -263,7 +280,21 @@ pub fn instance_put(
             (&details).into(),
         ],
     )?;
-    Ok(())
+    if written == 0 { Err(tx.id_is_taken("external_instance")) } else { Ok(()) }
+}
+
+/// The app of an instance, and the app's own id of it.
+pub fn instance_name(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    id: InstanceId,
+) -> Result<Option<(AppId, String)>> {
+    tx.query_one(
+        "SELECT app_id, external_id FROM external_instance \
+         WHERE tenant_id = $1 AND instance_id = $2",
+        &[tenant.into(), id.into()],
+        |row| Ok((AppId(row.int(0)?), row.text(1)?)),
+    )
 }
 
 /// Forgets an instance but for its internal id. Its tasks, copies, lists and card go separately.
@@ -405,7 +436,7 @@ pub fn cards_get(
 ) -> Result<Vec<(InstanceId, i64, Vec<u8>)>> {
     tx.query_all(
         "SELECT c.instance_id, c.format, c.card FROM {each $2} \
-         CROSS JOIN external_card c ON c.tenant_id = $1 AND c.instance_id = each.value",
+         {then join} external_card c ON c.tenant_id = $1 AND c.instance_id = each.value",
         &[tenant.into(), Param::Ids(instances)],
         |row| Ok((InstanceId(row.int(0)?), row.int(1)?, row.bytes(2)?)),
     )

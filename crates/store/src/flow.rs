@@ -37,8 +37,8 @@ pub fn flows_by_api_id(
     api_ids: &[&str],
 ) -> Result<Vec<(String, FlowId)>> {
     tx.query_all(
-        "SELECT f.api_id, f.flow_id FROM {each $2} \
-         CROSS JOIN flow f ON f.tenant_id = $1 AND f.api_id = each.value",
+        "SELECT f.api_id, f.flow_id FROM {each text $2} \
+         {then join} flow f ON f.tenant_id = $1 AND f.api_id = each.value",
         &[tenant.into(), Param::Texts(api_ids)],
         |row| Ok((row.text(0)?, FlowId(row.int(1)?))),
     )
@@ -243,7 +243,7 @@ pub fn cards_shown(
     tx.query_all(
         "SELECT i.instance_id, i.initiator_id, coalesce(j.into_id, i.initiator_id), p.name, \
          a.value, i.format, i.card FROM {each $2} \
-         CROSS JOIN flow_instance i ON i.tenant_id = $1 AND i.instance_id = each.value \
+         {then join} flow_instance i ON i.tenant_id = $1 AND i.instance_id = each.value \
          LEFT JOIN person_join j ON j.tenant_id = $1 AND j.from_id = i.initiator_id \
          LEFT JOIN person p ON p.tenant_id = $1 \
          AND p.person_id = coalesce(j.into_id, i.initiator_id) \

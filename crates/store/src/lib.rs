@@ -6,8 +6,10 @@
 
 mod dialect;
 mod error;
+mod job;
 mod migrate;
 mod sqlite;
+mod store;
 mod tx;
 mod value;
 
@@ -17,12 +19,16 @@ pub mod definition;
 pub mod external;
 pub mod flow;
 pub mod inbox;
+pub mod lease;
 pub mod list;
+pub mod lock;
 pub mod person;
+pub mod postgres;
 pub mod watch;
 
 pub use error::Error;
-pub use sqlite::{Options, Store};
+pub use sqlite::Options;
+pub use store::Store;
 pub use tx::Tx;
 
 /// What every function of this crate returns.

@@ -1,5 +1,6 @@
-//! Brings a data file to the shape this version needs, and refuses one that is newer.
+//! Brings data to the shape this version needs, and refuses what is newer.
 //!
+//! Owns the list of migrations, which both engines share, and how SQLite applies them.
 //! A migration is a list of single statements under a name; names are never reused and files are
 //! never edited once released. Each migration is one transaction.
 
@@ -11,22 +12,22 @@ use crate::{Error, Result, dialect};
 const APPLICATION_ID: i32 = 0x4353_676e;
 
 /// Name and text, oldest first.
-const MIGRATIONS: &[(&str, &str)] = &[
+pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_external", include_str!("migrations/0001_external.sql")),
     ("0002_inbox", include_str!("migrations/0002_inbox.sql")),
+    ("0003_shared", include_str!("migrations/0003_shared.sql")),
 ];
+
+/// The table that says what was applied.
+pub(crate) const RECORD: &str = "CREATE TABLE IF NOT EXISTS schema_migration \
+                                 (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
 
 /// Applies what is missing. `now` is recorded beside each name, in Unix milliseconds.
 pub(crate) fn run(conn: &Connection, now: i64) -> Result<()> {
     check_owner(conn)?;
-    conn.execute_batch(
-        "CREATE TABLE IF NOT EXISTS schema_migration \
-         (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)",
-    )?;
+    conn.execute_batch(RECORD)?;
     let applied = applied(conn)?;
-    if let Some(found) = applied.iter().find(|name| MIGRATIONS.iter().all(|(n, _)| n != name)) {
-        return Err(Error::TooNew { found: found.clone() });
-    }
+    check_known(&applied)?;
     for (name, text) in MIGRATIONS {
         if applied.iter().any(|a| a == name) {
             continue;
@@ -38,6 +39,14 @@ pub(crate) fn run(conn: &Connection, now: i64) -> Result<()> {
         done?;
     }
     Ok(())
+}
+
+/// Refuses data that has a migration which this version does not know.
+pub(crate) fn check_known(applied: &[String]) -> Result<()> {
+    match applied.iter().find(|name| MIGRATIONS.iter().all(|(known, _)| known != name)) {
+        Some(found) => Err(Error::TooNew { found: found.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Fails, changing nothing, where `run` would refuse the file.
@@ -69,8 +78,8 @@ fn apply(conn: &Connection, name: &str, text: &str, now: i64) -> Result<()> {
     if known > 0 {
         return Ok(());
     }
-    for statement in statements(text) {
-        conn.execute_batch(&dialect::ddl(statement))
+    for statement in statements(text).filter_map(dialect::sqlite_ddl) {
+        conn.execute_batch(&statement)
             .map_err(|e| Error::Engine(format!("migration {name}: {e} in: {statement}")))?;
     }
     conn.execute("INSERT INTO schema_migration (name, applied_at) VALUES (?1, ?2)", (name, now))?;
@@ -78,6 +87,6 @@ fn apply(conn: &Connection, name: &str, text: &str, now: i64) -> Result<()> {
 }
 
 /// The single statements of a migration: each ends with a semicolon at the end of a line.
-fn statements(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn statements(text: &str) -> impl Iterator<Item = &str> {
     text.split(";\n").map(str::trim).filter(|s| !s.is_empty())
 }

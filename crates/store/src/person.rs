@@ -3,6 +3,7 @@
 use domain::person::{AliasKind, Identity};
 use domain::{Millis, PersonId, TenantId};
 
+use crate::lease::Work;
 use crate::watch::Piece;
 use crate::{Error, Result, Tx};
 
@@ -39,6 +40,23 @@ pub fn person_by_alias(
 ) -> Result<Option<PersonId>> {
     tx.query_one(
         "SELECT person_id FROM person_alias WHERE tenant_id = $1 AND kind = $2 AND value = $3",
+        &[tenant.into(), kind.code().into(), value.into()],
+        |row| Ok(PersonId(row.int(0)?)),
+    )
+}
+
+/// The person behind an alias, who has it until the end of the transaction: a join of two people
+/// waits for that, and then finds what the transaction wrote. For use cases that write.
+pub fn person_by_alias_held(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    kind: AliasKind,
+    value: &str,
+) -> Result<Option<PersonId>> {
+    // The person stands in a unique index, so changing who it is changes a key.
+    tx.query_one(
+        "SELECT person_id FROM person_alias WHERE tenant_id = $1 AND kind = $2 AND value = $3 \
+         {for key share}",
         &[tenant.into(), kind.code().into(), value.into()],
         |row| Ok(PersonId(row.int(0)?)),
     )
@@ -120,16 +138,39 @@ pub fn person_identity(
     Ok(Some(Identity { id, stub: person.stub, aliases }))
 }
 
+/// Adds a person under an id that nobody has.
+pub fn person_insert(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    person: &Person,
+    now: Millis,
+) -> Result<()> {
+    let sql = "INSERT INTO person (tenant_id, person_id, name, names, department, stub, \
+               created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
+    write(tx, sql, tenant, person, now)
+}
+
 /// Adds a person or writes them anew.
 pub fn person_put(tx: &mut Tx<'_>, tenant: TenantId, person: &Person, now: Millis) -> Result<()> {
+    let sql = "INSERT INTO person (tenant_id, person_id, name, names, department, stub, \
+         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7) \
+         ON CONFLICT (tenant_id, person_id) DO UPDATE SET name = excluded.name, \
+         names = excluded.names, department = excluded.department, stub = excluded.stub, \
+         updated_at = excluded.updated_at";
+    write(tx, sql, tenant, person, now)
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    tenant: TenantId,
+    person: &Person,
+    now: Millis,
+) -> Result<()> {
     let names = serde_json::to_string(&person.names).map_err(|e| Error::Engine(e.to_string()))?;
     tx.touch(tenant, Piece::Person(person.id));
     tx.execute(
-        "INSERT INTO person (tenant_id, person_id, name, names, department, stub, created_at, \
-         updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7) \
-         ON CONFLICT (tenant_id, person_id) DO UPDATE SET name = excluded.name, \
-         names = excluded.names, department = excluded.department, stub = excluded.stub, \
-         updated_at = excluded.updated_at",
+        sql,
         &[
             tenant.into(),
             person.id.into(),
@@ -185,6 +226,7 @@ pub fn person_join(
     let (from, into) = (join.from, join.into);
     tx.touch(tenant, Piece::Person(from));
     tx.touch(tenant, Piece::Person(into));
+    tx.left.push((tenant, Work::Joins));
     tx.execute(
         "UPDATE person_alias SET person_id = $3 WHERE tenant_id = $1 AND person_id = $2",
         &[tenant.into(), from.into(), into.into()],
@@ -241,6 +283,15 @@ pub fn join_open(tx: &mut Tx<'_>, tenant: TenantId) -> Result<Vec<Join>> {
     )
 }
 
+/// Tenants with joins whose rows have not all followed: a look at all, for what no hint names.
+pub fn tenants_with_joins(tx: &mut Tx<'_>) -> Result<Vec<TenantId>> {
+    tx.query_all(
+        "SELECT DISTINCT tenant_id FROM person_join WHERE finished_at IS NULL",
+        &[],
+        |row| Ok(TenantId(row.int(0)?)),
+    )
+}
+
 /// Notes that `moved` more instances followed, and whether that was all.
 pub fn join_progress(
     tx: &mut Tx<'_>,
@@ -264,7 +315,7 @@ pub fn join_progress(
 /// How many people a tenant has, stubs among them.
 pub fn person_count(tx: &mut Tx<'_>, tenant: TenantId) -> Result<(i64, i64)> {
     let counts = tx.query_one(
-        "SELECT count(*), coalesce(sum(stub), 0) FROM person WHERE tenant_id = $1",
+        "SELECT count(*), CAST(coalesce(sum(stub), 0) AS BIGINT) FROM person WHERE tenant_id = $1",
         &[tenant.into()],
         |row| Ok((row.int(0)?, row.int(1)?)),
     )?;

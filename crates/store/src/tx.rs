@@ -8,11 +8,13 @@ use std::cell::RefCell;
 use domain::TenantId;
 use rusqlite::{Connection, ToSql};
 
-use crate::Result;
 use crate::dialect::Positional;
 use crate::inbox::{Pending, Shape};
+use crate::lease::Work;
+use crate::postgres::{Sequence, Session};
 use crate::value::{Param, Row};
 use crate::watch::{Commit, Piece, Touched};
+use crate::{Error, Result};
 
 /// A transaction on one of the store's threads. Use cases hand it on; only this crate looks inside.
 pub struct Tx<'a> {
@@ -22,6 +24,8 @@ pub struct Tx<'a> {
     /// Changes of lists that are folded into counts at the end.
     pub(crate) pending: Pending,
     pub(crate) shape: Shape,
+    /// Work that the transaction leaves to be done after it.
+    pub(crate) left: Vec<(TenantId, Work)>,
     /// What was written, for whoever watches commits.
     pub(crate) touched: Vec<Touched>,
     /// The commit that a reading transaction sees.
@@ -30,6 +34,7 @@ pub struct Tx<'a> {
 
 enum Arm<'a> {
     Sqlite(&'a Connection, &'a RefCell<Positional>),
+    Postgres(&'a Session, &'a Sequence),
 }
 
 impl<'a> Tx<'a> {
@@ -38,13 +43,21 @@ impl<'a> Tx<'a> {
         texts: &'a RefCell<Positional>,
         shape: Shape,
     ) -> Self {
-        let arm = Arm::Sqlite(conn, texts);
+        Self::over(Arm::Sqlite(conn, texts), shape)
+    }
+
+    pub(crate) fn postgres(session: &'a Session, sequence: &'a Sequence, shape: Shape) -> Self {
+        Self::over(Arm::Postgres(session, sequence), shape)
+    }
+
+    fn over(arm: Arm<'a>, shape: Shape) -> Self {
         Self {
             arm,
             statements: 0,
             rows_written: 0,
             pending: Pending::new(),
             shape,
+            left: Vec::new(),
             touched: Vec::new(),
             snapshot: None,
         }
@@ -53,8 +66,10 @@ impl<'a> Tx<'a> {
     /// The connection itself, to make it fail.
     #[cfg(test)]
     pub(crate) fn connection(&self) -> &'a Connection {
-        let Arm::Sqlite(conn, _) = &self.arm;
-        conn
+        match self.arm {
+            Arm::Sqlite(conn, _) => conn,
+            Arm::Postgres(..) => panic!("there is no connection to make fail"),
+        }
     }
 
     /// How many statements this transaction ran so far.
@@ -72,6 +87,28 @@ impl<'a> Tx<'a> {
         self.snapshot
     }
 
+    /// Whether others may write to the same data at the same time.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.arm, Arm::Postgres(..))
+    }
+
+    /// A number that nobody else makes; `None` where others do not write.
+    pub(crate) fn sequence(&self) -> Option<&'a Sequence> {
+        match self.arm {
+            Arm::Sqlite(..) => None,
+            Arm::Postgres(_, sequence) => Some(sequence),
+        }
+    }
+
+    /// An id that was just made belongs to something else already: another process made the same in
+    /// the same millisecond. Where there are others, the use case is run again, with another id.
+    pub(crate) fn id_is_taken(&self, what: &'static str) -> Error {
+        if let Arm::Postgres(session, _) = self.arm {
+            session.ask_again("an id was made twice");
+        }
+        Error::Conflict(what.to_owned())
+    }
+
     /// Notes that something changes. Also what is undone later may be noted: a copy is then thrown
     /// away for nothing.
     pub(crate) fn touch(&mut self, tenant: TenantId, piece: Piece) {
@@ -80,7 +117,7 @@ impl<'a> Tx<'a> {
 
     /// Runs a part of a use case that is undone on its own when it fails, so that the rest can go
     /// on.
-    pub fn attempt<T, E: From<crate::Error>>(
+    pub fn attempt<T, E: From<Error>>(
         &mut self,
         part: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<Result<T, E>> {
@@ -88,6 +125,8 @@ impl<'a> Tx<'a> {
         let recorded = self.pending.len();
         let result = part(self);
         if result.is_err() {
+            // Fails where the server, not a rule, stopped the part: then the whole is run again or
+            // given up.
             self.execute("ROLLBACK TO attempt", &[])?;
             self.pending.truncate(recorded);
         }
@@ -97,10 +136,16 @@ impl<'a> Tx<'a> {
 
     /// Runs a statement that answers no rows, and tells how many it changed.
     pub(crate) fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<usize> {
-        let Arm::Sqlite(conn, texts) = &self.arm;
-        let mut statement = conn.prepare_cached(texts.borrow_mut().get(sql))?;
-        let changed = statement.execute(refs(params).as_slice())?;
         self.statements += 1;
+        let changed = match &self.arm {
+            Arm::Sqlite(conn, texts) => {
+                let mut statement = conn.prepare_cached(texts.borrow_mut().get(sql))?;
+                statement.execute(refs(params).as_slice())?
+            }
+            Arm::Postgres(session, _) => {
+                usize::try_from(session.run(sql, params)?.changed).unwrap_or(usize::MAX)
+            }
+        };
         self.rows_written += changed as u64;
         Ok(changed)
     }
@@ -113,13 +158,21 @@ impl<'a> Tx<'a> {
         mut each: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         self.statements += 1;
-        let Arm::Sqlite(conn, texts) = &self.arm;
-        let mut statement = conn.prepare_cached(texts.borrow_mut().get(sql))?;
-        let mut rows = statement.query(refs(params).as_slice())?;
-        while let Some(row) = rows.next()? {
-            each(&Row::Sqlite(row))?;
+        match &self.arm {
+            Arm::Sqlite(conn, texts) => {
+                let mut statement = conn.prepare_cached(texts.borrow_mut().get(sql))?;
+                let mut rows = statement.query(refs(params).as_slice())?;
+                while let Some(row) = rows.next()? {
+                    each(&Row::Sqlite(row))?;
+                }
+                Ok(())
+            }
+            Arm::Postgres(..) if params.iter().any(Param::equals_nothing) => Ok(()),
+            Arm::Postgres(session, _) => {
+                let answer = session.run(sql, params)?;
+                answer.rows.iter().try_for_each(|row| each(&Row::Postgres(row)))
+            }
         }
-        Ok(())
     }
 
     /// Every row of an answer, read by `read`.
@@ -145,10 +198,18 @@ impl<'a> Tx<'a> {
         read: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
         self.statements += 1;
-        let Arm::Sqlite(conn, texts) = &self.arm;
-        let mut statement = conn.prepare_cached(texts.borrow_mut().get(sql))?;
-        let mut rows = statement.query(refs(params).as_slice())?;
-        rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+        match &self.arm {
+            Arm::Sqlite(conn, texts) => {
+                let mut statement = conn.prepare_cached(texts.borrow_mut().get(sql))?;
+                let mut rows = statement.query(refs(params).as_slice())?;
+                rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+            }
+            Arm::Postgres(..) if params.iter().any(Param::equals_nothing) => Ok(None),
+            Arm::Postgres(session, _) => {
+                let answer = session.run(sql, params)?;
+                answer.rows.first().map(|row| read(&Row::Postgres(row))).transpose()
+            }
+        }
     }
 }
 

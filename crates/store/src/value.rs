@@ -3,6 +3,7 @@
 use domain::{AppId, CcId, DefinitionId, FlowId, InstanceId, Millis, PersonId, TaskId, TenantId};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use crate::postgres::wire;
 use crate::{Error, Result};
 
 /// One parameter of a statement.
@@ -14,8 +15,18 @@ pub(crate) enum Param<'a> {
     Bytes(&'a [u8]),
     /// A list, for `{each $n}`.
     Ids(&'a [InstanceId]),
-    /// The same of texts.
+    /// The same of plain numbers.
+    Ints(&'a [i64]),
+    /// The same of texts, for `{each text $n}`.
     Texts(&'a [&'a str]),
+}
+
+impl Param<'_> {
+    /// A text that PostgreSQL cannot hold, so that no row can have it. Where texts are looked for,
+    /// they are always compared for being equal; what is stored is checked before it comes here.
+    pub(crate) fn equals_nothing(&self) -> bool {
+        matches!(self, Self::Text(text) if text.contains('\0'))
+    }
 }
 
 impl rusqlite::ToSql for Param<'_> {
@@ -33,6 +44,7 @@ impl rusqlite::ToSql for Param<'_> {
                 let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
                 return json(serde_json::to_string(&ids));
             }
+            Self::Ints(numbers) => return json(serde_json::to_string(numbers)),
             Self::Texts(texts) => return json(serde_json::to_string(texts)),
         }))
     }
@@ -95,17 +107,24 @@ impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
 /// One row of an answer, read by column number from 0.
 pub(crate) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
 }
 
 impl Row<'_> {
     pub(crate) fn int(&self, column: usize) -> Result<i64> {
-        let Self::Sqlite(row) = self;
-        Ok(row.get(column)?)
+        match self {
+            Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => wire::get::<wire::Int>(row, column).map(|int| int.0),
+        }
     }
 
     pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>> {
-        let Self::Sqlite(row) = self;
-        Ok(row.get(column)?)
+        match self {
+            Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => {
+                Ok(wire::get::<Option<wire::Int>>(row, column)?.map(|int| int.0))
+            }
+        }
     }
 
     pub(crate) fn flag(&self, column: usize) -> Result<bool> {
@@ -117,29 +136,43 @@ impl Row<'_> {
     }
 
     pub(crate) fn opt_text(&self, column: usize) -> Result<Option<String>> {
-        let Self::Sqlite(row) = self;
-        Ok(row.get(column)?)
+        match self {
+            Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => wire::get(row, column),
+        }
     }
 
     /// Text without a copy, valid until the next row.
     pub(crate) fn str(&self, column: usize) -> Result<&str> {
-        let Self::Sqlite(row) = self;
-        row.get_ref(column)?.as_str().map_err(|e| Error::Engine(e.to_string()))
+        match self {
+            Self::Sqlite(row) => {
+                row.get_ref(column)?.as_str().map_err(|e| Error::Engine(e.to_string()))
+            }
+            Self::Postgres(row) => wire::get(row, column),
+        }
     }
 
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
-        let Self::Sqlite(row) = self;
-        Ok(row.get(column)?)
+        match self {
+            Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => wire::get(row, column),
+        }
     }
 
     /// Bytes without a copy, valid until the next row.
     pub(crate) fn blob(&self, column: usize) -> Result<&[u8]> {
-        let Self::Sqlite(row) = self;
-        row.get_ref(column)?.as_blob().map_err(|e| Error::Engine(e.to_string()))
+        match self {
+            Self::Sqlite(row) => {
+                row.get_ref(column)?.as_blob().map_err(|e| Error::Engine(e.to_string()))
+            }
+            Self::Postgres(row) => wire::get(row, column),
+        }
     }
 
     pub(crate) fn opt_bytes(&self, column: usize) -> Result<Option<Vec<u8>>> {
-        let Self::Sqlite(row) = self;
-        Ok(row.get(column)?)
+        match self {
+            Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => wire::get(row, column),
+        }
     }
 }

@@ -17,8 +17,9 @@ const ARROWS: [(&str, &[&str]); 5] = [
 ];
 
 /// Libraries that only one room may have: what makes SQL, HTTP and a terminal possible.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("rusqlite", &["store"]),
+    ("tokio-postgres", &["store"]),
     ("axum", &["api", "countersign"]),
     ("hyper", &["countersign"]),
     ("tokio", &["store", "engine", "api", "countersign"]),

@@ -28,8 +28,8 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Map, Value, json};
 
 use crate::support::{
-    APPROVALS, Answer, CHECK, INSTANCES, Setup, TASKS, TestHub, USER_TASKS, cc, definition,
-    instance, task,
+    APPROVALS, Answer, CHECK, INSTANCES, Setup, TASKS, TestHub, USER_TASKS, cc, database,
+    definition, instance, task,
 };
 use notation::{
     Edit, FIELD, FLOW, FLOW_PARAM, KUNLUN, Kind, NO_APP, PARAM, Row, TYPE, Table, To, World,
@@ -213,13 +213,13 @@ async fn the_openapi_document_knows_every_code_that_is_answered() {
 #[tokio::test]
 async fn what_is_refused_leaves_no_trace() {
     let world = World::new().await;
-    let before = world.hub.hub.doctor(false).await.unwrap();
+    let before = world.hub.doctor().await;
     for row in world.tables().flat_map(|table| table.rows) {
         assert_ne!(row.code, 0);
         world.send(&row).await;
     }
     // People, instances, tasks and the entries of all lists.
-    assert_eq!(world.hub.hub.doctor(false).await.unwrap(), before);
+    assert_eq!(world.hub.doctor().await, before);
     assert_eq!(before.faults, Vec::<String>::new());
 
     let oa = world.oa();
@@ -270,18 +270,21 @@ async fn every_refusal_of_the_gateway_carries_its_log_id() {
 async fn human_tasks_are_told_only_to_an_app_with_their_one_scope() {
     const SCOPE: &str = "app_engine:approval:read";
     let world = World::new().await;
-    let apps = world.hub.hub.write(|tx, cx| {
+    let names = ["acme", "cli_others", "cli_none", "cli_flows"];
+    let keys = names.map(|name| world.hub.key(name));
+    let apps = world.hub.hub.write(move |tx, cx| {
+        let [acme, others, none, flows] = &keys;
         let all = || api::ALL_SCOPES.iter().copied();
         for (key, scopes) in [
-            ("cli_others", all().filter(|scope| *scope != SCOPE).collect()),
-            ("cli_none", vec![]),
-            ("cli_flows", vec![SCOPE]),
+            (others, all().filter(|scope| *scope != SCOPE).collect()),
+            (none, vec![]),
+            (flows, vec![SCOPE]),
         ] {
             let new = NewApp {
-                tenant_key: "acme".to_owned(),
-                name: key.to_owned(),
+                tenant_key: acme.clone(),
+                name: key.clone(),
                 scopes: scopes.into_iter().map(str::to_owned).collect(),
-                key: Some(key.to_owned()),
+                key: Some(key.clone()),
                 secret: Some("secret".into()),
             };
             app_create(tx, cx, &new)?;
@@ -664,7 +667,9 @@ async fn a_body_that_turns_out_too_large_is_left_at_the_limit() {
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_read() {
     let world = World::new().await;
-    for to in To::ALL {
+    // Where apps have a suffix it cannot be put into a stream.
+    let asked = |to: &To| !to.is_auth() || database().is_none();
+    for to in To::ALL.into_iter().filter(asked) {
         let table = world.table(to);
         let mut body = table.valid.to_string().into_bytes();
         if !to.is_auth() && !to.takes_body() {
@@ -767,7 +772,7 @@ fn for_any<S: Strategy>(
     let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
     TestRunner::new(config).run(strategy, |value| test(&fuzzed, value)).unwrap();
     // What was accepted on the way was written whole.
-    let report = fuzzed.runtime.block_on(fuzzed.world.hub.hub.doctor(false)).unwrap();
+    let report = fuzzed.runtime.block_on(fuzzed.world.hub.doctor());
     assert_eq!(report.faults, Vec::<String>::new());
 }
 

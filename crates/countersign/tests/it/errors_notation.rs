@@ -601,8 +601,8 @@ impl World {
 
 /// Gives one person a human task for each start.
 async fn human_tasks(hub: &TestHub) {
-    let written = hub.hub.write(|tx, cx| {
-        let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
+    let tenant = hub.acme;
+    let written = hub.hub.write(move |tx, cx| {
         let aliases = vec![(AliasKind::Kunlun, KUNLUN.to_owned())];
         import(tx, cx, tenant, &ImportedPerson { aliases, ..ImportedPerson::default() })??;
         let person = store::person::person_by_alias(tx, tenant, AliasKind::Kunlun, KUNLUN)?;

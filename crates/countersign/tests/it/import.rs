@@ -215,8 +215,8 @@ async fn a_bad_line_names_its_number_and_field_and_nothing_of_it_is_kept() {
 #[tokio::test]
 async fn a_task_costs_at_most_twelve_row_writes_also_in_long_lists() {
     let hub = TestHub::with(Setup { node_size: (16, 4), ..Setup::default() }).await;
-    let made = hub.hub.write(|tx, cx| {
-        let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
+    let tenant = hub.acme;
+    let made = hub.hub.write(move |tx, cx| {
         let details = FlowDetails { label: Vec::new(), namespace: String::new() };
         let flow = flows::define(tx, cx, tenant, "leave", &details)?;
         let (mut all, mut most) = (0, 0);
@@ -262,9 +262,8 @@ async fn a_sync_of_three_tasks_takes_at_most_forty_five_statements() {
     let hub = TestHub::new().await;
     let app = hub.app("cli_oa").await;
     app.define("leave").await;
-    let owner = "cli_oa";
+    let (tenant, owner) = (hub.acme, hub.key("cli_oa"));
     let counted = hub.hub.write(move |tx, cx| {
-        let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
         let mut counts = Vec::new();
         for (n, status) in [(1, "PENDING"), (2, "PENDING"), (2, "APPROVED")] {
             let tasks: Vec<Value> = ["ann", "bob", "cat"]
@@ -302,9 +301,9 @@ async fn a_sync_of_three_tasks_takes_at_most_forty_five_statements() {
 async fn a_renamed_initiator_shows_at_once_and_costs_one_row() {
     let hub = TestHub::new().await;
     let app = hub.app("cli_oa").await;
+    let tenant = hub.acme;
     let rename = |name: &'static str| {
         hub.hub.write(move |tx, cx| {
-            let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
             let person = ImportedPerson {
                 aliases: vec![(AliasKind::Kunlun, "77".to_owned())],
                 name: name.to_owned(),
@@ -317,8 +316,7 @@ async fn a_renamed_initiator_shows_at_once_and_costs_one_row() {
     };
     rename("Before").await.unwrap();
     hub.hub
-        .write(|tx, cx| {
-            let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
+        .write(move |tx, cx| {
             let details = FlowDetails { label: Vec::new(), namespace: String::new() };
             let flow = flows::define(tx, cx, tenant, "leave", &details)?;
             let kind = AliasKind::Kunlun;

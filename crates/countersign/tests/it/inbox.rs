@@ -14,14 +14,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{App, HOT_SETS, Setup, TestHub, USER_TASKS, assert_hot_sets_filled};
+use crate::support::{
+    App, HOT_SETS, Setup, TestHub, USER_TASKS, assert_hot_sets_filled, histories as told,
+};
 
 const PEOPLE: usize = 4;
 const FLOWS: usize = 3;
-
-fn tenant(tx: &mut Tx<'_>) -> Result<TenantId, Error> {
-    Ok(store::access::tenant_by_key(tx, "acme")?.unwrap().id)
-}
 
 /// What happens to a task.
 #[derive(Clone, Debug)]
@@ -166,8 +164,8 @@ struct Run<'h> {
 
 impl<'h> Run<'h> {
     async fn start(hub: &'h TestHub, run: usize) -> Self {
+        let tenant = hub.acme;
         let found = hub.hub.write(move |tx, cx| {
-            let tenant = tenant(tx)?;
             let mut people = Vec::new();
             for n in 0..PEOPLE {
                 let kunlun = format!("{run}00{n}");
@@ -196,11 +194,8 @@ impl<'h> Run<'h> {
     where
         F: Fn(&mut Tx<'_>, &Context, TenantId) -> Result<bool, Error> + Send + 'static,
     {
-        let hub = &self.app.hub.hub;
-        let done = hub.write(move |tx, cx| {
-            let tenant = tenant(tx)?;
-            use_case(tx, cx, tenant)
-        });
+        let (hub, tenant) = (&self.app.hub.hub, self.app.hub.acme);
+        let done = hub.write(move |tx, cx| use_case(tx, cx, tenant));
         done.await.unwrap();
     }
 
@@ -403,7 +398,7 @@ fn histories(cases: u32, node_size: (i64, i64), events: std::ops::Range<usize>) 
     let runs = AtomicUsize::new(0);
     let history = prop::collection::vec((event(), prop::collection::vec(ask(), 3)), events);
     let config = Config { failure_persistence: None, ..Config::default() };
-    let cases = if config.cases == 256 { cases } else { config.cases };
+    let cases = if config.cases == 256 { told(cases) } else { config.cases };
     let done = TestRunner::new(Config { cases, ..config }).run(&history, |history| {
         let run = runs.fetch_add(1, Ordering::SeqCst);
         runtime.block_on(async {
@@ -421,7 +416,7 @@ fn histories(cases: u32, node_size: (i64, i64), events: std::ops::Range<usize>) 
     done.unwrap_or_else(|error| panic!("{error}"));
     assert_hot_sets_filled(&hubs);
     for hub in &hubs {
-        let report = runtime.block_on(hub.hub.doctor(false)).unwrap();
+        let report = runtime.block_on(hub.doctor());
         assert_eq!(report.faults, Vec::<String>::new());
         assert!(report.inbox_rows > 0);
     }
@@ -467,7 +462,7 @@ async fn count_and_tasks_agree_while_others_write_and_later_tasks_shift_no_page(
     let page = run.query(&fixed).await;
     assert_eq!((page.0, page.1.len()), (30, 7));
     let (flow, people) = (run.flows[0], run.people.clone());
-    let writes = Arc::clone(&hub.hub);
+    let (writes, tenant) = (Arc::clone(&hub.hub), hub.acme);
     let writer = tokio::spawn(async move {
         for n in 0..150_i64 {
             let task = |id: i64, person: PersonId| Task {
@@ -500,10 +495,7 @@ async fn count_and_tasks_agree_while_others_write_and_later_tasks_shift_no_page(
             again.tasks.iter_mut().enumerate().for_each(|(at, task)| {
                 task.id = TaskId(n % 40 * 2 + i64::try_from(at).unwrap());
             });
-            let put = writes.write(move |tx, cx| {
-                let tenant = tenant(tx)?;
-                flows::put(tx, cx, tenant, &again)
-            });
+            let put = writes.write(move |tx, cx| flows::put(tx, cx, tenant, &again));
             put.await.unwrap();
         }
     });
@@ -522,7 +514,7 @@ async fn count_and_tasks_agree_while_others_write_and_later_tasks_shift_no_page(
         assert_eq!(tasks.len(), count);
     }
     writer.await.unwrap();
-    assert_eq!(hub.hub.doctor(false).await.unwrap().faults, Vec::<String>::new());
+    assert_eq!(hub.doctor().await.faults, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -553,23 +545,16 @@ async fn two_who_turn_out_to_be_one_see_one_list_before_and_after_their_rows_fol
         }
     };
     // Only by different kinds of alias can two be one: the second is known by a user id from now on.
-    let (second, hub) = (run.people[b], &hub.hub);
-    hub.write(move |tx, _| {
-        let tenant = tenant(tx)?;
+    let (second, tenant) = (run.people[b], hub.acme);
+    let turned_out = hub.hub.write(move |tx, _| {
         store::person::alias_insert(tx, tenant, AliasKind::UserId, "second", second)?;
         Ok(store::person::alias_delete(tx, tenant, AliasKind::Kunlun, "0003")?)
-    })
-    .await
-    .unwrap();
+    });
+    turned_out.await.unwrap();
     let both =
         vec![(AliasKind::Kunlun, "0002".to_owned()), (AliasKind::UserId, "second".to_owned())];
     let person = ImportedPerson { aliases: both, ..ImportedPerson::default() };
-    hub.write(move |tx, cx| {
-        let tenant = tenant(tx)?;
-        Ok(import(tx, cx, tenant, &person)??)
-    })
-    .await
-    .unwrap();
+    hub.hub.write(move |tx, cx| Ok(import(tx, cx, tenant, &person)??)).await.unwrap();
     one(&mut run.oracle);
     let asks: Vec<Ask> = KINDS
         .iter()
@@ -593,10 +578,10 @@ async fn two_who_turn_out_to_be_one_see_one_list_before_and_after_their_rows_fol
     for ask in &asks {
         run.check(ask).await;
     }
-    assert!(hub.finish_joins().await.unwrap() > 0);
+    assert!(hub.finish_joins().await > 0);
     for ask in &asks {
         run.check(ask).await;
     }
-    let report = hub.doctor(false).await.unwrap();
+    let report = hub.doctor().await;
     assert_eq!((report.open_joins, report.faults), (0, Vec::<String>::new()));
 }

@@ -14,6 +14,7 @@ mod inbox;
 mod openapi;
 mod oracle;
 mod people;
+mod postgres;
 mod process;
 mod properties;
 mod story;

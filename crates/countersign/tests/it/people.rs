@@ -8,15 +8,13 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::{App, INSTANCES, Setup, TestHub, instance, task};
+use crate::support::{App, INSTANCES, Setup, TestHub, histories, instance, task};
 
 async fn import_person(hub: &TestHub, aliases: &[(AliasKind, &str)]) -> Result<(), String> {
     let aliases = aliases.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect();
     let person = ImportedPerson { aliases, name: "Somebody".into(), ..ImportedPerson::default() };
-    let done = hub.hub.write(move |tx, cx| {
-        let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
-        import(tx, cx, tenant, &person)
-    });
+    let tenant = hub.acme;
+    let done = hub.hub.write(move |tx, cx| import(tx, cx, tenant, &person));
     done.await.unwrap().map(drop).map_err(|refusal| refusal.to_string())
 }
 
@@ -50,11 +48,11 @@ async fn an_import_joins_who_was_synced_by_open_id_with_who_was_synced_by_user_i
     let both = [(AliasKind::UserId, "alice"), (AliasKind::OpenId, "ou_alice")];
     import_person(&hub, &both).await.unwrap();
     assert_eq!(pending_of(&app, &code, "alice").await, ["by-user", "by-open"]);
-    assert_eq!(hub.hub.doctor(false).await.unwrap().open_joins, 1);
+    assert_eq!(hub.doctor().await.open_joins, 1);
 
-    assert_eq!(hub.hub.finish_joins().await.unwrap(), 1);
+    assert_eq!(hub.finish_joins().await, 1);
     assert_eq!(pending_of(&app, &code, "alice").await, ["by-user", "by-open"]);
-    let report = hub.hub.doctor(false).await.unwrap();
+    let report = hub.doctor().await;
     assert_eq!((report.open_joins, report.stubs, report.faults), (0, 1, vec![]));
 }
 
@@ -89,7 +87,7 @@ async fn queries_make_nobody_and_a_strict_server_takes_only_known_people() {
     let payload = assigned(&code, "1", &json!({"user_id": "ghost"}));
     let answer = app.post(INSTANCES, &payload).await;
     assert_eq!((answer.code(), answer.fields()), (1_390_004, vec!["user_id".to_owned()]));
-    assert_eq!(hub.hub.doctor(false).await.unwrap().people, 0);
+    assert_eq!(hub.doctor().await.people, 0);
 
     for known in ["ghost", "initiator"] {
         import_person(&hub, &[(AliasKind::UserId, known)]).await.unwrap();
@@ -120,15 +118,15 @@ fn in_any_order_one_person_ends_as_one() {
     ]);
     let events = prop::collection::vec((0_usize..3, event), 1..14);
     let runs = std::sync::atomic::AtomicUsize::new(0);
-    let config = Config { cases: 300, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: histories(300), failure_persistence: None, ..Config::default() };
     let done = TestRunner::new(config).run(&events, |events| {
         let run = runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         runtime.block_on(one_history(&hub, run, &events));
         Ok(())
     });
     done.unwrap_or_else(|error| panic!("{error}"));
-    runtime.block_on(hub.hub.finish_joins()).unwrap();
-    let report = runtime.block_on(hub.hub.doctor(false)).unwrap();
+    runtime.block_on(hub.finish_joins());
+    let report = runtime.block_on(hub.doctor());
     assert_eq!((report.open_joins, report.faults), (0, vec![]));
 }
 
@@ -162,7 +160,7 @@ async fn one_history(hub: &TestHub, run: usize, events: &[(usize, Event)]) {
                 *one = true;
             }
             Event::FinishJoins => {
-                hub.hub.finish_joins().await.unwrap();
+                hub.finish_joins().await;
             }
         }
         for (person, (by_user, by_open, one)) in &expected {

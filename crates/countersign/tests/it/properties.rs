@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::oracle::{CcIn, Filter, Names, Oracle, Outcome, Sync, TaskIn, Title};
 use crate::support::{
-    App, CHECK, HOT_SETS, INSTANCES, Setup, TASKS, TestHub, assert_hot_sets_filled,
+    App, CHECK, HOT_SETS, INSTANCES, Setup, TASKS, TestHub, assert_hot_sets_filled, histories,
 };
 
 const STATUSES: [&str; 7] =
@@ -117,7 +117,7 @@ impl Bench {
     fn check<S: Strategy>(&self, cases: u32, strategy: &S, test: &impl AsyncFn(&S::Value)) {
         // PROPTEST_CASES asks for more; a failing case prints itself, so no file is kept.
         let config = Config { failure_persistence: None, ..Config::default() };
-        let cases = if config.cases == 256 { cases } else { config.cases };
+        let cases = if config.cases == 256 { histories(cases) } else { config.cases };
         let mut runner = TestRunner::new(Config { cases, ..config });
         let done = runner.run(strategy, |value| {
             self.runtime.block_on(test(&value));
@@ -126,7 +126,7 @@ impl Bench {
         done.unwrap_or_else(|error| panic!("{error}"));
         assert_hot_sets_filled(&self.hubs);
         for hub in &self.hubs {
-            let report = self.runtime.block_on(hub.hub.doctor(false)).unwrap();
+            let report = self.runtime.block_on(hub.doctor());
             assert_eq!(report.faults, Vec::<String>::new());
         }
     }

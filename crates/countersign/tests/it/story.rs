@@ -231,7 +231,7 @@ async fn a_purged_instance_is_gone_and_comes_back_in_its_old_place() {
     back["update_mode"] = "UPDATE".into();
     assert_eq!(app.sync(&back).await["process_record"]["instance"]["insert_num"], 1);
     assert_eq!(app.walk(&pending, 1).await, before);
-    assert_eq!(hub.hub.doctor(false).await.unwrap().faults, Vec::<String>::new());
+    assert_eq!(hub.doctor().await.faults, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -442,10 +442,10 @@ async fn cards_of_another_version_are_rendered_from_the_rows() {
     app.sync(&payload).await;
     let filter = json!({"approval_codes": [code], "user_ids": ["bob"], "status": "DONE"});
     let before = app.walk(&filter, 1).await;
+    let (tenant, key) = (hub.acme, hub.key("cli_oa"));
     hub.hub
-        .write(|tx, _| {
-            let tenant = store::access::tenant_by_key(tx, "acme")?.unwrap().id;
-            let app = store::access::app_by_key(tx, "cli_oa")?.unwrap().id;
+        .write(move |tx, _| {
+            let app = store::access::app_by_key(tx, &key)?.unwrap().id;
             let head = store::external::instance_head(tx, tenant, app, "i")?.unwrap();
             Ok(store::external::card_put(tx, tenant, head.id, 0, b"another form")?)
         })

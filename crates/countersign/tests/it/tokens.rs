@@ -100,7 +100,8 @@ async fn a_reset_secret_ends_the_old_one_and_its_tokens_and_a_disabled_app_is_re
     let old = issue(&hub, TOKEN, "secret").await;
     let old = old["tenant_access_token"].as_str().unwrap();
     assert_eq!(accepted(&hub, old).await, 0);
-    let reset = hub.hub.write(|tx, cx| engine::access::app_reset_secret(tx, cx, "cli_oa"));
+    let key = hub.key("cli_oa");
+    let reset = hub.hub.write(move |tx, cx| engine::access::app_reset_secret(tx, cx, &key));
     let (_, secret) = reset.await.unwrap();
     // What is known of an app is at most a second old.
     hub.clock.advance(1_000);
@@ -111,7 +112,8 @@ async fn a_reset_secret_ends_the_old_one_and_its_tokens_and_a_disabled_app_is_re
     let new = new["tenant_access_token"].as_str().unwrap();
     assert_eq!(accepted(&hub, new).await, 0);
 
-    hub.hub.write(|tx, _| engine::access::app_disable(tx, "cli_oa", true)).await.unwrap();
+    let key = hub.key("cli_oa");
+    hub.hub.write(move |tx, _| engine::access::app_disable(tx, &key, true)).await.unwrap();
     hub.clock.advance(1_000);
     assert_eq!(accepted(&hub, new).await, 99_991_662);
     assert_eq!(issue(&hub, TOKEN, &secret).await["code"], 10_005);

@@ -1,7 +1,8 @@
 //! Folding what a transaction recorded into counts: short lists have one, long lists have nodes.
 //!
-//! A use case only records; its changes are folded once, at the end, list by list. On this engine
-//! one thread writes, so nodes split and merge without a race.
+//! A use case only records; its changes are folded once, list by list, by one at a time: at the end
+//! of the transaction where one thread writes, later and under the list's lock where many do. So
+//! nodes split and merge without a race.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,6 +10,7 @@ use std::collections::btree_map::Entry;
 use domain::inbox::{Family, Key, List, Relation, State};
 use domain::{PersonId, TenantId};
 
+use super::deltas;
 use super::nodes::{self, Node};
 use super::{MAX, MIN};
 use crate::watch::Piece;
@@ -33,9 +35,9 @@ impl Default for Shape {
 /// A change of one list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change {
-    key: Key,
-    flow: i64,
-    delta: i64,
+    pub(super) key: Key,
+    pub(super) flow: i64,
+    pub(super) delta: i64,
 }
 
 /// What a transaction recorded and has not folded yet, in order.
@@ -49,35 +51,43 @@ impl Tx<'_> {
     }
 }
 
-/// Folds everything recorded.
+/// Folds everything recorded; where others write at the same time, it is only noted down, and
+/// folded by whoever holds the list.
 pub(crate) fn fold(tx: &mut Tx<'_>) -> Result<()> {
     let mut pending = std::mem::take(&mut tx.pending);
     pending.sort_by_key(|(list, _)| *list);
+    if let Some(sequence) = tx.sequence() {
+        return deltas::append(tx, sequence, &pending);
+    }
     for group in pending.chunk_by(|a, b| a.0 == b.0) {
         let Some(((tenant, list), _)) = group.first().copied() else { continue };
         let changes: Vec<Change> = group.iter().map(|(_, change)| *change).collect();
-        let at = At { tenant, list };
-        let delta = changes.iter().map(|c| c.delta).sum::<i64>();
-        // Most lists are short and known, which is one statement.
-        if let Some(n) = short_add(tx, at, delta)? {
-            if n == 0 {
-                list_put(tx, at, 0, 0)?;
-            } else if n > 2 * tx.shape.rows {
-                build(tx, at)?;
-            }
-            continue;
-        }
-        let Head { levels, n } = list_get(tx, at)?;
-        if levels == 0 {
-            list_put(tx, at, 0, n + delta)?;
-            if n + delta > 2 * tx.shape.rows {
-                build(tx, at)?;
-            }
-        } else {
-            apply(tx, at, levels, &changes)?;
-        }
+        fold_list(tx, At { tenant, list }, &changes)?;
     }
     Ok(())
+}
+
+/// Folds the changes of one list into its counts.
+pub(super) fn fold_list(tx: &mut Tx<'_>, at: At, changes: &[Change]) -> Result<()> {
+    let delta = changes.iter().map(|c| c.delta).sum::<i64>();
+    // Most lists are short and known, which is one statement.
+    if let Some(n) = short_add(tx, at, delta)? {
+        if n == 0 {
+            list_put(tx, at, 0, 0)?;
+        } else if n > 2 * tx.shape.rows {
+            build(tx, at)?;
+        }
+        return Ok(());
+    }
+    let Head { levels, n } = list_get(tx, at)?;
+    if levels == 0 {
+        list_put(tx, at, 0, n + delta)?;
+        if n + delta > 2 * tx.shape.rows {
+            build(tx, at)?;
+        }
+        return Ok(());
+    }
+    apply(tx, at, levels, changes)
 }
 
 /// A list of a tenant: what every statement here starts with.

@@ -4,10 +4,13 @@
 //! nothing of flows or approvals: a row is a time, a task, a flow's number and an instance.
 
 mod counts;
+mod deltas;
+mod glance;
 mod locate;
 mod nodes;
 mod page;
 mod recount;
+mod stored;
 
 use domain::inbox::{Entry, Key, List};
 use domain::{InstanceId, TenantId};
@@ -15,6 +18,8 @@ use domain::{InstanceId, TenantId};
 use crate::{Result, Tx};
 
 pub(crate) use counts::{Pending, Shape, fold};
+pub use deltas::{fold_deltas, lists_with_deltas, tenants_with_deltas};
+pub use glance::{Glance, Seen, glance};
 pub use page::{Found, Question, Rows, ask, ask_slowly, newest};
 pub use recount::{lists_after, recount, repair, row_count, row_exists};
 
@@ -58,7 +63,7 @@ pub fn row_delete(tx: &mut Tx<'_>, tenant: TenantId, list: List, entry: &Entry) 
     Ok(())
 }
 
-/// Folds what was recorded so far into counts, which otherwise happens at the end of the
+/// Makes what was recorded so far count, which otherwise happens at the end of the
 /// transaction: for use cases that ask what they have just written.
 pub fn settle(tx: &mut Tx<'_>) -> Result<()> {
     fold(tx)

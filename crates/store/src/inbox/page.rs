@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use domain::inbox::{Entry, Key, List, Relation, State};
 use domain::{InstanceId, TenantId};
 
-use super::counts::{At, Head, list_get, lists_of};
-use super::locate::{Merge, Place, Segment, Source};
-use super::nodes::{count_of, missing, next_low, of_list, read_low};
+use super::counts::{At, Change, Head, list_get, lists_of};
+use super::deltas;
+use super::locate::{Merge, Place};
+use super::nodes::of_list;
+use super::stored::Stored;
 use super::{MAX, MIN};
 use crate::value::Row;
 use crate::{Result, Tx};
@@ -70,13 +72,13 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     if near && question.flows.is_none() && floor == MIN && ceiling == MAX {
         // The first pages of everything: no node need be looked into.
         let mut count = 0;
-        for ((list, head), sign) in question.lists.iter().zip(&heads).zip(&signs) {
-            count += sign * total(tx, At { tenant, list: *list }, *head)?;
+        for ((list, listed), sign) in question.lists.iter().zip(&heads).zip(&signs) {
+            count += sign * total(tx, At { tenant, list: *list }, listed)?;
         }
         let rows = first_rows(tx, tenant, question, &heads, count)?;
         return Ok(Found { count, rows });
     }
-    if heads.iter().all(|head| head.levels == 0) {
+    if heads.iter().all(|listed| listed.head.levels == 0) {
         let rows = short_rows(tx, tenant, question, &heads, (floor, ceiling))?;
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
@@ -111,27 +113,52 @@ pub fn ask(tx: &mut Tx<'_>, tenant: TenantId, question: &Question) -> Result<Fou
     Ok(found)
 }
 
-/// The head of each list. Those of one person, which is what is asked, take one statement.
-fn heads(tx: &mut Tx<'_>, tenant: TenantId, lists: &[List]) -> Result<Vec<Head>> {
+/// A list with what its counts do not hold yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listed {
+    pub(super) head: Head,
+    /// Always empty where one process writes alone.
+    pub(super) changes: Vec<Change>,
+}
+
+impl Listed {
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.changes.is_empty()
+    }
+
+    /// By how much the changes raise the count.
+    pub(super) fn raised(&self) -> i64 {
+        self.changes.iter().map(|change| change.delta).sum()
+    }
+}
+
+fn listed(tx: &mut Tx<'_>, at: At) -> Result<Listed> {
+    Ok(Listed { head: list_get(tx, at)?, changes: deltas::of(tx, at)? })
+}
+
+/// What is known of each list. Those of one person, which is what is asked, take one statement.
+fn heads(tx: &mut Tx<'_>, tenant: TenantId, lists: &[List]) -> Result<Vec<Listed>> {
     let of_one = lists
         .windows(2)
         .all(|pair| (pair[0].family, pair[0].person) == (pair[1].family, pair[1].person));
     if lists.len() < 2 || !of_one {
-        let each = lists.iter().map(|list| list_get(tx, At { tenant, list: *list }));
-        return each.collect();
+        return lists.iter().map(|list| listed(tx, At { tenant, list: *list })).collect();
     }
-    let known = lists_of(tx, tenant, lists[0].family, lists[0].person)?;
-    let head = |list: &List| {
-        let found = known.iter().find(|(known, _)| known == list);
-        found.map_or(Head::default(), |(_, head)| *head)
+    let (family, person) = (lists[0].family, lists[0].person);
+    let known = lists_of(tx, tenant, family, person)?;
+    let mut changes = deltas::of_person(tx, tenant, family, person)?;
+    let listed = |list: &List| {
+        let head = known.iter().find(|(known, _)| known == list);
+        let head = head.map_or(Head::default(), |(_, head)| *head);
+        Listed { head, changes: changes.remove(list).unwrap_or_default() }
     };
-    Ok(lists.iter().map(head).collect())
+    Ok(lists.iter().map(listed).collect())
 }
 
 /// The lists that can have rows, without those of repeats.
-fn filled<'q>(question: &'q Question, heads: &'q [Head]) -> impl Iterator<Item = List> + 'q {
+fn filled<'q>(question: &'q Question, heads: &'q [Listed]) -> impl Iterator<Item = List> + 'q {
     let both = question.lists.iter().copied().zip(heads);
-    both.filter(|(list, head)| is_real(list) && !head.is_empty()).map(|(list, _)| list)
+    both.filter(|(list, listed)| is_real(list) && !listed.is_empty()).map(|(list, _)| list)
 }
 
 /// Every row that is asked for, greatest first, where no list is so long that it has nodes: reading
@@ -140,7 +167,7 @@ fn short_rows(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     question: &Question,
-    heads: &[Head],
+    heads: &[Listed],
     (floor, ceiling): (Key, Key),
 ) -> Result<Rows> {
     let mut rows = Rows::new();
@@ -163,8 +190,8 @@ fn page_of(mut rows: Rows, skip: usize, limit: usize) -> Rows {
 /// How many rows a list has, and its newest, greatest first, at most `limit`.
 pub fn newest(tx: &mut Tx<'_>, tenant: TenantId, list: List, limit: usize) -> Result<(i64, Rows)> {
     let at = At { tenant, list };
-    let head = list_get(tx, at)?;
-    let n = total(tx, at, head)?;
+    let listed = listed(tx, at)?;
+    let n = total(tx, at, &listed)?;
     let rows = if n == 0 { Rows::new() } else { read_between(tx, at, MIN, MAX, limit)? };
     Ok((n, rows))
 }
@@ -174,7 +201,7 @@ fn first_rows(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     question: &Question,
-    heads: &[Head],
+    heads: &[Listed],
     count: i64,
 ) -> Result<Rows> {
     if question.offset >= count || question.limit == 0 {
@@ -190,272 +217,18 @@ fn first_rows(
 }
 
 /// How many rows a list has: its count, or the sum of its upper nodes.
-fn total(tx: &mut Tx<'_>, at: At, head: Head) -> Result<i64> {
-    if head.levels == 0 {
-        return Ok(head.n);
+fn total(tx: &mut Tx<'_>, at: At, listed: &Listed) -> Result<i64> {
+    let Head { levels, n } = listed.head;
+    if levels == 0 {
+        return Ok(n + listed.raised());
     }
     let [tenant, family, person, relation, state] = at.params();
     let sum = tx.query_one(
-        of_list!("sum(n)", "inbox_node", "level = $6"),
-        &[tenant, family, person, relation, state, head.levels.into()],
+        of_list!("CAST(sum(n) AS BIGINT)", "inbox_node", "level = $6"),
+        &[tenant, family, person, relation, state, levels.into()],
         |row| row.opt_int(0),
     )?;
-    Ok(sum.flatten().unwrap_or_default())
-}
-
-/// Lists in the database.
-struct Stored<'s, 't> {
-    tx: &'s mut Tx<'t>,
-    tenant: TenantId,
-    question: &'s Question,
-    heads: &'s [Head],
-}
-
-/// How many rows are read at a time where most may be of other flows.
-const PIECE: usize = 32;
-
-impl Stored<'_, '_> {
-    fn at(&self, list: usize) -> At {
-        At { tenant: self.tenant, list: self.question.lists[list] }
-    }
-
-    /// Nodes of a level with `low <= node < high`, greatest first.
-    fn nodes(&mut self, list: usize, level: i64, low: Key, high: Key) -> Result<Vec<Segment>> {
-        let at = self.at(list);
-        let mut segments = Vec::new();
-        let mut end = high;
-        let question = self.question;
-        let flows = question.flows.as_ref();
-        let [tenant, family, person, relation, state] = at.params();
-        let params = [
-            tenant,
-            family,
-            person,
-            relation,
-            state,
-            level.into(),
-            low.start.into(),
-            low.task.into(),
-            high.start.into(),
-            high.task.into(),
-        ];
-        let mut each = |low: Key, n: i64| {
-            segments.push(Segment { low, high: end, n, level });
-            end = low;
-        };
-        match flows {
-            None => self.tx.query(
-                of_list!(
-                    "low_start, low_task, n",
-                    "inbox_node",
-                    "level = $6 AND (low_start, low_task) >= ($7, $8) \
-                     AND (low_start, low_task) < ($9, $10) ORDER BY low_start DESC, low_task DESC"
-                ),
-                &params,
-                |row| {
-                    each(Key { start: row.int(0)?, task: row.int(1)? }, row.int(2)?);
-                    Ok(())
-                },
-            )?,
-            Some(flows) => self.tx.query(
-                of_list!(
-                    "low_start, low_task, flows",
-                    "inbox_node",
-                    "level = $6 AND (low_start, low_task) >= ($7, $8) \
-                     AND (low_start, low_task) < ($9, $10) ORDER BY low_start DESC, low_task DESC"
-                ),
-                &params,
-                |row| {
-                    let n = count_of(row.blob(2)?, flows)?;
-                    each(Key { start: row.int(0)?, task: row.int(1)? }, n);
-                    Ok(())
-                },
-            )?,
-        }
-        Ok(segments)
-    }
-
-    /// The node of a level that covers `key`: its low end and its count.
-    fn node_at(&mut self, list: usize, level: i64, key: Key) -> Result<(Key, i64)> {
-        let at = self.at(list);
-
-        let params = at.with([level.into(), key.start.into(), key.task.into()]);
-        let node = match &self.question.flows {
-            None => self.tx.query_one(
-                of_list!(
-                    "low_start, low_task, n",
-                    "inbox_node",
-                    "level = $6 AND (low_start, low_task) <= ($7, $8) \
-                     ORDER BY low_start DESC, low_task DESC LIMIT 1"
-                ),
-                &params,
-                |row| Ok((read_low(row)?, row.int(2)?)),
-            )?,
-            Some(flows) => self.tx.query_one(
-                of_list!(
-                    "low_start, low_task, flows",
-                    "inbox_node",
-                    "level = $6 AND (low_start, low_task) <= ($7, $8) \
-                     ORDER BY low_start DESC, low_task DESC LIMIT 1"
-                ),
-                &params,
-                |row| Ok((read_low(row)?, count_of(row.blob(2)?, flows)?)),
-            )?,
-        };
-        node.ok_or_else(|| missing(at, level))
-    }
-
-    /// How many rows the nodes of a level with `low <= node < high` count.
-    fn sum_between(&mut self, list: usize, level: i64, low: Key, high: Key) -> Result<i64> {
-        if low >= high {
-            return Ok(0);
-        }
-        if self.question.flows.is_some() {
-            return Ok(self.nodes(list, level, low, high)?.iter().map(|node| node.n).sum());
-        }
-        let sum = self.tx.query_one(
-            of_list!(
-                "sum(n)",
-                "inbox_node",
-                "level = $6 AND (low_start, low_task) >= ($7, $8) \
-                 AND (low_start, low_task) < ($9, $10)"
-            ),
-            &self.at(list).with([
-                level.into(),
-                low.start.into(),
-                low.task.into(),
-                high.start.into(),
-                high.task.into(),
-            ]),
-            |row| row.opt_int(0),
-        )?;
-        Ok(sum.flatten().unwrap_or_default())
-    }
-
-    /// How many rows with `low <= key < high` match.
-    fn count_between(&mut self, list: usize, low: Key, high: Key) -> Result<i64> {
-        let [tenant, family, person, relation, state] = self.at(list).params();
-        let params = [
-            tenant,
-            family,
-            person,
-            relation,
-            state,
-            low.start.into(),
-            low.task.into(),
-            high.start.into(),
-            high.task.into(),
-        ];
-        let Some(flows) = &self.question.flows else {
-            let count = self.tx.query_one(
-                of_list!(
-                    "count(*)",
-                    "inbox_row",
-                    "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9)"
-                ),
-                &params,
-                |row| row.int(0),
-            )?;
-            return Ok(count.unwrap_or_default());
-        };
-        let mut count = 0;
-        self.tx.query(
-            of_list!(
-                "flow_id",
-                "inbox_row",
-                "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9)"
-            ),
-            &params,
-            |row| {
-                count += i64::from(flows.binary_search(&row.int(0)?).is_ok());
-                Ok(())
-            },
-        )?;
-        Ok(count)
-    }
-}
-
-impl Source for Stored<'_, '_> {
-    fn top(&mut self, list: usize) -> Result<Vec<Segment>> {
-        let head = self.heads[list];
-        if head.is_empty() {
-            return Ok(Vec::new());
-        }
-        if head.levels > 0 {
-            return self.nodes(list, head.levels, MIN, MAX);
-        }
-        // How many are of the wanted flows only the rows tell.
-        let n = match self.question.flows {
-            Some(_) => self.count_between(list, MIN, MAX)?,
-            None => head.n,
-        };
-        Ok(vec![Segment { low: MIN, high: MAX, n, level: 1 }])
-    }
-
-    fn expand(&mut self, list: usize, segment: &Segment) -> Result<Vec<Segment>> {
-        self.nodes(list, segment.level - 1, segment.low, segment.high)
-    }
-
-    fn cut(&mut self, list: usize, segment: &Segment, key: Key) -> Result<Vec<Segment>> {
-        let level = segment.level - 1;
-        let (low, n) = self.node_at(list, level, key)?;
-        let next = next_low(self.tx, self.at(list), level, key)?;
-        let high = next.map_or(segment.high, |next| next.min(segment.high));
-        let middle = Segment { low, high, n, level };
-        let n = if is_nearer_to_high(segment, key) {
-            self.sum_between(list, level, high, segment.high)?
-        } else {
-            segment.n - n - self.sum_between(list, level, segment.low, low)?
-        };
-        let above = Segment { low: high, n, ..*segment };
-        let below = Segment { high: low, n: segment.n - n - middle.n, ..*segment };
-        let all = [above, middle, below].into_iter();
-        Ok(all.filter(|segment| segment.low < segment.high).collect())
-    }
-
-    fn count_from(&mut self, list: usize, segment: &Segment, key: Key) -> Result<i64> {
-        if is_nearer_to_high(segment, key) {
-            self.count_between(list, key, segment.high)
-        } else {
-            Ok(segment.n - self.count_between(list, segment.low, key)?)
-        }
-    }
-
-    fn is_sparse(&self) -> bool {
-        self.question.flows.is_some()
-    }
-
-    fn rows(&mut self, list: usize, low: Key, high: Key, limit: usize) -> Result<Vec<Entry>> {
-        let at = self.at(list);
-        let Some(flows) = &self.question.flows else {
-            return read_between(self.tx, at, low, high, limit);
-        };
-        let wanted = |entry: &Entry| flows.binary_search(&entry.flow).is_ok();
-        let mut rows = Vec::new();
-        let mut upto = high;
-        while rows.len() < limit {
-            // Flows are spread: a piece at a time, not the whole node.
-            let piece = read_between(self.tx, at, low, upto, PIECE.max(limit))?;
-            let read = piece.len();
-            upto = piece.last().map_or(low, |entry| entry.key);
-            rows.extend(piece.into_iter().filter(wanted));
-            if read < PIECE.max(limit) {
-                break;
-            }
-        }
-        rows.truncate(limit);
-        Ok(rows)
-    }
-}
-
-/// From which end counting is shorter, as far as times tell. An open end is farther away than any
-/// row, and beyond the last row there is nothing to count.
-fn is_nearer_to_high(segment: &Segment, key: Key) -> bool {
-    if segment.high == MAX || segment.low == MIN {
-        return segment.high == MAX;
-    }
-    let to_high = segment.high.start.saturating_sub(key.start);
-    to_high <= key.start.saturating_sub(segment.low.start)
+    Ok(sum.flatten().unwrap_or_default() + listed.raised())
 }
 
 fn entry(row: &Row<'_>) -> Result<Entry> {

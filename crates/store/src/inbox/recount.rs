@@ -1,9 +1,10 @@
 //! Counting lists once more, and making their counts and nodes anew: the store's part of `doctor`.
 
-use domain::inbox::{Entry, Family, Key, List, Relation, State};
-use domain::{PersonId, TenantId};
+use domain::TenantId;
+use domain::inbox::{Entry, Family, Key, List};
 
-use super::counts::{At, Head, build, list_get, list_put};
+use super::counts::{At, Change, Head, build, list_get, list_put};
+use super::deltas;
 use super::nodes::{self, Node};
 use super::{MAX, MIN};
 use crate::watch::Piece;
@@ -25,22 +26,7 @@ pub fn lists_after(
          AND (family, person_id, relation, state) > ($2, $3, $4, $5) \
          ORDER BY 1, 2, 3, 4 LIMIT $6",
         &[tenant.into(), at[0].into(), at[1].into(), at[2].into(), at[3].into(), limit.into()],
-        |row| {
-            let list = (
-                Family::from_code(row.int(0)?),
-                Relation::from_code(row.int(2)?),
-                State::from_code(row.int(3)?),
-            );
-            let (Some(family), Some(relation), Some(state)) = list else {
-                return Err(crate::Error::Corrupt {
-                    table: "inbox_row",
-                    column: "relation",
-                    row: format!("{tenant}/{}", row.int(1)?),
-                    reason: "no such list".into(),
-                });
-            };
-            Ok(List { family, person: PersonId(row.int(1)?), relation, state })
-        },
+        |row| deltas::list_of(row, tenant, "inbox_row"),
     )?;
     lists.dedup();
     Ok(lists)
@@ -51,14 +37,17 @@ pub fn recount(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<Vec<Stri
     let at = At { tenant, list };
     let rows = nodes::row_flows(tx, at, MIN, MAX)?;
     let Head { levels, n } = list_get(tx, at)?;
+    let changes = deltas::of(tx, at)?;
     let mut faults = Vec::new();
     if levels == 0 {
+        let n = n + changes.iter().map(|change| change.delta).sum::<i64>();
         if usize::try_from(n) != Ok(rows.len()) {
             faults.push(format!("{list:?} counts {n} rows and has {}", rows.len()));
         }
         return Ok(faults);
     }
-    let buckets = nodes::all(tx, at, 1)?;
+    let mut buckets = nodes::all(tx, at, 1)?;
+    add(&mut buckets, &changes);
     check_cover(&mut faults, list, 1, &buckets);
     for (index, node) in buckets.iter().enumerate() {
         let high = buckets.get(index + 1).map_or(MAX, |next| next.low);
@@ -68,7 +57,8 @@ pub fn recount(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<Vec<Stri
         }
     }
     if levels == 2 {
-        let tops = nodes::all(tx, at, 2)?;
+        let mut tops = nodes::all(tx, at, 2)?;
+        add(&mut tops, &changes);
         check_cover(&mut faults, list, 2, &tops);
         for (index, top) in tops.iter().enumerate() {
             let high = tops.get(index + 1).map_or(MAX, |next| next.low);
@@ -79,6 +69,16 @@ pub fn recount(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<Vec<Stri
         }
     }
     Ok(faults)
+}
+
+/// Adds to each node what is not folded into it yet.
+fn add(nodes: &mut [Node], changes: &[Change]) {
+    for change in changes {
+        let after = nodes.partition_point(|node| node.low <= change.key);
+        if let Some(node) = after.checked_sub(1).and_then(|at| nodes.get_mut(at)) {
+            node.add(change.flow, change.delta);
+        }
+    }
 }
 
 fn check_cover(faults: &mut Vec<String>, list: List, level: i64, nodes: &[Node]) {
@@ -93,10 +93,12 @@ fn range<T>(sorted: &[T], key: impl Fn(&T) -> Key, low: Key, high: Key) -> &[T] 
     &sorted[from..to.max(from)]
 }
 
-/// Makes the counts of a list anew from its rows.
+/// Makes the counts of a list anew from its rows. All that it reads must be of one moment, as in
+/// [`super::fold_deltas`].
 pub fn repair(tx: &mut Tx<'_>, tenant: TenantId, list: List) -> Result<()> {
     let at = At { tenant, list };
     tx.touch(tenant, Piece::Inbox(list));
+    deltas::take(tx, at)?;
     nodes::delete_all(tx, at, 1)?;
     nodes::delete_all(tx, at, 2)?;
     list_put(tx, at, 0, 0)?;
@@ -122,7 +124,8 @@ pub fn row_count(tx: &mut Tx<'_>, tenant: TenantId, family: Family) -> Result<i6
 
 #[cfg(test)]
 mod tests {
-    use domain::{InstanceId, Millis};
+    use domain::inbox::{Relation, State};
+    use domain::{InstanceId, Millis, PersonId};
 
     use super::super::row_insert;
     use super::*;

@@ -14,15 +14,15 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::bounded;
 use domain::Millis;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
 
 use crate::inbox::Shape;
+use crate::job::{Job, Queue, enqueue, queue, spawn};
 use crate::watch::{Commit, Watch};
-use crate::{Error, Result, Tx, migrate};
+use crate::{Error, Result, migrate};
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -61,10 +61,6 @@ impl Options {
     }
 }
 
-/// What waits for a database thread at most. A longer queue only makes every caller time out;
-/// a refusal tells them to come back (own figure: a second's work at least).
-const QUEUE: usize = 4_096;
-
 /// How long a statement waits for another process (a backup, an operator's command) to let go of
 /// the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -72,16 +68,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite's own default of 16 statements would make a use case prepare anew what it just used.
 const CACHED_STATEMENTS: usize = 256;
 
-/// The door to the data. Cheap to clone; the threads end when the last clone is gone.
-#[derive(Clone)]
-pub struct Store(Arc<Inner>);
-
-struct Inner {
+/// The threads around one file.
+pub(crate) struct Engine {
     file: PathBuf,
     watched: Arc<Watched>,
     // `None` only while dropping.
-    reads: Option<Sender<reader::Job>>,
-    writes: Option<Sender<Box<dyn writer::Job>>>,
+    reads: Option<Queue>,
+    writes: Option<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -91,10 +84,10 @@ struct Watched {
     watch: OnceLock<Arc<dyn Watch>>,
 }
 
-impl Store {
+impl Engine {
     /// Opens the file, brings it to this version's shape and starts the threads. `now` is recorded
     /// beside a migration.
-    pub fn open(options: &Options, now: Millis) -> Result<Self> {
+    pub(crate) fn open(options: &Options, now: Millis) -> Result<Self> {
         let writer = connect(&options.file, Role::Writer)?;
         writer.pragma_update(None, "cache_size", -options.writer_cache_kib)?;
         migrate::run(&writer, now.get())?;
@@ -106,7 +99,7 @@ impl Store {
         let mut threads = Vec::new();
         let commits = commits::Commits::of(&options.file);
         let watched = Arc::new(Watched { commits, watch: OnceLock::new() });
-        let (reads, read_queue) = bounded(QUEUE);
+        let (reads, read_queue) = queue();
         for n in 0..options.readers.max(1) {
             let connection = connect(&options.file, Role::Reader)?;
             let (queue, watched) = (read_queue.clone(), Arc::clone(&watched));
@@ -118,7 +111,7 @@ impl Store {
         let keeper = connect(&options.file, Role::Keeper)?;
         threads.push(spawn("checkpoint", move || checkpoint::run(&keeper, &nudged))?);
         let wal = checkpoint::Wal::new(&options.file, options.wal_limit, nudge);
-        let (writes, write_queue) = bounded(QUEUE);
+        let (writes, write_queue) = queue();
         let work = options.batch_work;
         let shape = Shape { rows: options.node_size.0, kids: options.node_size.1 };
         let told = Arc::clone(&watched);
@@ -128,52 +121,35 @@ impl Store {
 
         let file = options.file.clone();
         let (reads, writes) = (Some(reads), Some(writes));
-        Ok(Self(Arc::new(Inner { file, watched, reads, writes, threads })))
+        Ok(Self { file, watched, reads, writes, threads })
     }
 
     /// Tells `watch` of commits from now on. Only one can watch; a second one changes nothing.
-    pub fn watch(&self, watch: Arc<dyn Watch>) {
+    pub(crate) fn watch(&self, watch: Arc<dyn Watch>) {
         watch.lost(self.newest_commit());
-        let _ = self.0.watched.watch.set(watch);
+        let _ = self.watched.watch.set(watch);
     }
 
     /// The newest commit, of this process or another, as of now.
-    pub fn newest_commit(&self) -> Option<Commit> {
-        self.0.watched.commits.newest()
+    pub(crate) fn newest_commit(&self) -> Option<Commit> {
+        self.watched.commits.newest()
     }
 
-    /// Runs `use_case` on a snapshot of the data.
-    pub async fn read<T, E, F>(&self, use_case: F) -> Result<T, E>
-    where
-        F: for<'t> FnOnce(&mut Tx<'t>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let job = reader::job(use_case, answer);
-        enqueue(self.0.reads.as_ref(), job).map_err(E::from)?;
-        answered.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    /// Queues what only reads.
+    pub(crate) fn read(&self, job: Box<dyn Job>) -> Result<()> {
+        enqueue(self.reads.as_ref(), job)
     }
 
-    /// Runs `use_case` as one transaction and answers when it is durable. An error leaves no trace.
-    /// The closure may be run again: it has no side effects but on the transaction.
-    pub async fn write<T, E, F>(&self, use_case: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&mut Tx<'t>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<Error> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let job = writer::job(use_case, answer);
-        enqueue(self.0.writes.as_ref(), job).map_err(E::from)?;
-        answered.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    /// Queues what writes.
+    pub(crate) fn write(&self, job: Box<dyn Job>) -> Result<()> {
+        enqueue(self.writes.as_ref(), job)
     }
 
     /// Copies the data as of now into a new file, while the server runs. The copy is whole or
     /// absent: it appears under its name when it is complete and on disk.
-    pub fn backup(&self, target: &Path) -> Result<()> {
+    pub(crate) fn backup(&self, target: &Path) -> Result<()> {
         // Not a reader: those may not even write into another file.
-        let source = connect(&self.0.file, Role::Keeper)?;
+        let source = connect(&self.file, Role::Keeper)?;
         let mut part = target.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
@@ -200,7 +176,7 @@ impl Store {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Engine {
     fn drop(&mut self) {
         // Closing the queues ends the threads, once what waits there is done.
         self.reads = None;
@@ -213,21 +189,6 @@ impl Drop for Inner {
             }
         }
     }
-}
-
-fn enqueue<J>(queue: Option<&Sender<J>>, job: J) -> Result<()> {
-    match queue.ok_or(Error::Closed)?.try_send(job) {
-        Ok(()) => Ok(()),
-        Err(TrySendError::Full(_)) => Err(Error::Busy(format!("{QUEUE} requests wait already"))),
-        Err(TrySendError::Disconnected(_)) => Err(Error::Closed),
-    }
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(run)
-        .map_err(|e| Error::Engine(format!("cannot start a thread: {e}")))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

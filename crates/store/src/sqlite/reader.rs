@@ -1,45 +1,24 @@
 //! Reader threads: each has a connection and runs closures on a snapshot.
 
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::Receiver;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 
 use super::Watched;
-use super::writer::panic_text;
+use crate::Tx;
 use crate::dialect::Positional;
 use crate::inbox::Shape;
+use crate::job::Job;
 use crate::watch::Commit;
-use crate::{Error, Result, Tx};
 
-/// A closure with the way to its caller inside.
-pub(super) type Job = Box<dyn FnOnce(Result<&mut Tx<'_>>) + Send>;
-
-pub(super) fn job<T, E, F>(use_case: F, answer: oneshot::Sender<Result<T, E>>) -> Job
-where
-    F: for<'t> FnOnce(&mut Tx<'t>) -> Result<T, E> + Send + 'static,
-    T: Send + 'static,
-    E: From<Error> + Send + 'static,
-{
-    Box::new(move |tx| {
-        // A caller who went away needs no answer.
-        if answer.is_closed() {
-            return;
-        }
-        let result = match tx {
-            Err(error) => Err(error.into()),
-            Ok(tx) => catch_unwind(AssertUnwindSafe(|| use_case(tx)))
-                .unwrap_or_else(|panic| Err(Error::Panicked(panic_text(&panic)).into())),
-        };
-        let _ = answer.send(result);
-    })
-}
-
-pub(super) fn run(conn: &Connection, queue: &Receiver<Job>, watched: &Watched) {
+pub(super) fn run(conn: &Connection, queue: &Receiver<Box<dyn Job>>, watched: &Watched) {
     let texts = RefCell::new(Positional::default());
-    for job in queue {
+    for mut job in queue {
+        // A caller who went away needs no answer.
+        if job.is_abandoned() {
+            continue;
+        }
         let snapshot = match begin(conn, watched) {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -47,13 +26,15 @@ pub(super) fn run(conn: &Connection, queue: &Receiver<Job>, watched: &Watched) {
                 if !conn.is_autocommit() {
                     let _ = conn.execute_batch("ROLLBACK");
                 }
-                job(Err(error.into()));
+                job.fail(error.into());
+                job.answer();
                 continue;
             }
         };
         let mut tx = Tx::sqlite(conn, &texts, Shape::default());
         tx.snapshot = snapshot;
-        job(Ok(&mut tx));
+        job.run(&mut tx);
+        job.answer();
         if let Err(error) = command(conn, "COMMIT") {
             tracing::error!(%error, "cannot end a read transaction");
             let _ = conn.execute_batch("ROLLBACK");

@@ -5,19 +5,17 @@
 //! back the whole transaction by itself (disk full, I/O): then nothing after it runs, and each member
 //! of the batch is run once more, alone.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 
 use super::Watched;
 use super::checkpoint::Wal;
 use crate::dialect::Positional;
 use crate::inbox::{Shape, fold};
+use crate::job::{Job, caught};
 use crate::watch::{Commit, Touched};
 use crate::{Error, Result, Tx};
 
@@ -30,58 +28,6 @@ pub(super) const BATCH_WORK: Duration = Duration::from_millis(5);
 /// How often an idle writer looks whether another process wrote. Until it has, copies of what was
 /// read are not used, so this is no matter of what is right (own figure).
 const LOOK_FOR_OTHERS: Duration = Duration::from_millis(100);
-
-/// A closure, its result so far, and the way to its caller.
-pub(super) trait Job: Send {
-    /// Runs the closure and keeps the result. Says whether what it wrote shall stay.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Replaces the result.
-    fn fail(&mut self, error: Error);
-    /// Hands the result to the caller.
-    fn answer(self: Box<Self>);
-}
-
-struct Typed<F, T, E> {
-    use_case: F,
-    result: Option<Result<T, E>>,
-    answer: oneshot::Sender<Result<T, E>>,
-}
-
-pub(super) fn job<T, E, F>(use_case: F, answer: oneshot::Sender<Result<T, E>>) -> Box<dyn Job>
-where
-    F: for<'t> Fn(&mut Tx<'t>) -> Result<T, E> + Send + 'static,
-    T: Send + 'static,
-    E: From<Error> + Send + 'static,
-{
-    Box::new(Typed { use_case, result: None, answer })
-}
-
-impl<T, E, F> Job for Typed<F, T, E>
-where
-    F: for<'t> Fn(&mut Tx<'t>) -> Result<T, E> + Send,
-    T: Send,
-    E: From<Error> + Send,
-{
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        let result = catch_unwind(AssertUnwindSafe(|| (self.use_case)(tx)))
-            .unwrap_or_else(|panic| Err(Error::Panicked(panic_text(&panic)).into()));
-        self.result.insert(result).is_ok()
-    }
-
-    fn fail(&mut self, error: Error) {
-        self.result = Some(Err(error.into()));
-    }
-
-    fn answer(self: Box<Self>) {
-        let result = self.result.unwrap_or_else(|| Err(Error::Closed.into()));
-        let _ = self.answer.send(result);
-    }
-}
-
-pub(super) fn panic_text(panic: &Box<dyn Any + Send>) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
-}
 
 pub(super) fn run(
     conn: &Connection,
@@ -197,16 +143,9 @@ impl Writer<'_> {
     fn run_and_fold(&self, member: &mut dyn Job) -> bool {
         let mut tx = Tx::sqlite(self.conn, &self.texts, self.shape);
         let mut keep = member.run(&mut tx);
-        if keep {
-            let folded = catch_unwind(AssertUnwindSafe(|| fold(&mut tx)));
-            let failed = match folded {
-                Ok(folded) => folded.err(),
-                Err(panic) => Some(Error::Panicked(panic_text(&panic))),
-            };
-            if let Some(error) = failed {
-                member.fail(error);
-                keep = false;
-            }
+        if keep && let Err(error) = caught(|| fold(&mut tx)) {
+            member.fail(error);
+            keep = false;
         }
         if self.watched.watch.get().is_some() {
             self.touched.borrow_mut().append(&mut tx.touched);

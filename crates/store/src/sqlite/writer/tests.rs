@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use domain::Millis;
 
-use super::super::{Options, Store};
 use crate::access::{setting_get, setting_put};
-use crate::{Error, Result, Tx};
+use crate::{Error, Options, Result, Store, Tx};
 
 const WRITES: usize = 50;
 const SICK: usize = 25;
@@ -138,7 +137,7 @@ async fn a_failed_commit_is_made_good_one_by_one() {
     let counted = Arc::clone(&commits);
     let refuse = move || counted.fetch_add(1, Ordering::SeqCst) < 2;
     writer.commit_hook(Some(refuse)).unwrap();
-    let store = Store::start(&options, writer).unwrap();
+    let store = Store::from(super::super::Engine::start(&options, writer).unwrap());
     let (first, results) = batch_with_first(&store, |_| Ok(())).await;
     assert!(matches!(first, Err(Error::Conflict(_))), "{first:?}");
     assert!(results.iter().all(Result::is_ok), "{results:?}");

@@ -1,0 +1,158 @@
+//! The shared engine: a PostgreSQL server, and a pool of threads with a connection each.
+//!
+//! Owns connections, threads, retries. Knows no table.
+
+mod fault;
+mod migrate;
+mod session;
+mod tls;
+pub(crate) mod wire;
+mod worker;
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use domain::{Millis, TenantId};
+
+use crate::inbox::Shape;
+use crate::job::{Job, Queue, enqueue, queue, spawn};
+use crate::lease::Work;
+use crate::{Error, Result};
+
+pub(crate) use session::Session;
+
+/// How a server is used.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it is: `postgres://user:password@host:5432/name?sslmode=…`.
+    pub url: String,
+    /// How many connections, with a thread each.
+    pub pool: usize,
+    /// How long the server may work on one statement.
+    pub statement_timeout: Duration,
+    /// How long a use case may wait for a thread and a connection, and be run again, in all.
+    pub patience: Duration,
+    /// Statements are prepared once a connection. Off: for a proxy that gives each transaction
+    /// another connection and does not know prepared statements.
+    pub prepared: bool,
+    /// A file with the certificates to trust instead of the system's (PEM).
+    pub root_certificate: Option<PathBuf>,
+    /// See [`crate::Options::node_size`].
+    pub node_size: (i64, i64),
+}
+
+impl Options {
+    /// The usual settings for a server.
+    pub fn new(url: impl Into<String>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            url: url.into(),
+            // A commit waits for the server's disk, so there are more than cores (own figure).
+            pool: 4 * cores,
+            statement_timeout: Duration::from_secs(5),
+            patience: Duration::from_secs(5),
+            prepared: true,
+            root_certificate: None,
+            node_size: (Shape::default().rows, Shape::default().kids),
+        }
+    }
+}
+
+/// The threads around one server.
+pub(crate) struct Engine {
+    // `None` only while dropping.
+    jobs: Option<Queue>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What all threads share.
+pub(super) struct Shared {
+    target: tls::Target,
+    manner: session::Manner,
+    patience: Duration,
+    shape: Shape,
+    sequence: Sequence,
+    /// What transactions of this process left to be done.
+    left: Mutex<BTreeSet<(TenantId, Work)>>,
+}
+
+/// Numbers that no other process makes, as good as certainly: they start at random among 2^64.
+pub(crate) struct Sequence(AtomicI64);
+
+impl Sequence {
+    fn new() -> Self {
+        Self(AtomicI64::new(RandomState::new().hash_one("sequence").cast_signed()))
+    }
+
+    /// The next number.
+    pub(crate) fn next(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Engine {
+    /// Connects, brings the database to this version's shape and starts the threads.
+    pub(crate) fn connect(options: &Options, now: Millis) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            target: tls::target(&options.url, options.root_certificate.as_deref())?,
+            manner: session::Manner {
+                statement_timeout: options.statement_timeout,
+                prepared: options.prepared,
+            },
+            patience: options.patience,
+            shape: Shape { rows: options.node_size.0, kids: options.node_size.1 },
+            sequence: Sequence::new(),
+            left: Mutex::default(),
+        });
+        let (jobs, waiting) = queue();
+        let first = {
+            let shared = Arc::clone(&shared);
+            // On a thread of its own: a connection may not be driven inside an async task.
+            let opened = std::thread::spawn(move || {
+                let session = Session::connect(&shared.target, shared.manner)?;
+                migrate::run(&session, now.get())?;
+                Ok::<_, Error>(session)
+            });
+            opened.join().map_err(|_| Error::Engine("connecting panicked".into()))??
+        };
+        let mut first = Some(first);
+        let mut threads = Vec::new();
+        for n in 0..options.pool.max(1) {
+            let (shared, waiting, session) = (Arc::clone(&shared), waiting.clone(), first.take());
+            threads.push(spawn(&format!("pg-{n}"), move || {
+                worker::run(&shared, &waiting, session);
+            })?);
+        }
+        Ok(Self { jobs: Some(jobs), shared, threads })
+    }
+
+    /// What transactions of this process left to be done since the last call.
+    pub(crate) fn take_left(&self) -> BTreeSet<(TenantId, Work)> {
+        std::mem::take(&mut *self.shared.left.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Queues a job.
+    pub(crate) fn run(&self, job: Box<dyn Job>) -> Result<()> {
+        enqueue(self.jobs.as_ref(), job)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Closing the queue ends the threads, once what waits there is done.
+        self.jobs = None;
+        let here = std::thread::current().id();
+        for thread in self.threads.drain(..) {
+            // The last clone may die inside a closure, on one of these threads.
+            if thread.thread().id() != here {
+                let _ = thread.join();
+            }
+        }
+    }
+}
