@@ -9,9 +9,11 @@ mod conformance;
 mod http;
 mod instructions;
 mod mutants;
+mod openapi;
 mod postgres;
 mod profile;
 mod records;
+mod schemathesis;
 mod steps;
 
 use anyhow::Result;
@@ -59,6 +61,14 @@ enum Task {
         #[arg(long)]
         accept: bool,
     },
+    /// Write docs/openapi.json anew, from what the server serves
+    Openapi,
+    /// Send a server what its OpenAPI document allows and forbids, and see that it answers as it says
+    Schemathesis {
+        /// How many requests of each kind to an endpoint; more find more
+        #[arg(long, default_value_t = schemathesis::SHORT, value_name = "N")]
+        examples: usize,
+    },
     /// Show where the time of one of these handlers goes, as a flame graph
     Profile {
         /// Which: a row of the table that `instructions` prints
@@ -98,6 +108,12 @@ fn main() -> Result<()> {
             conformance::run_all(accept)
         }
         Task::Instructions { accept } => instructions::run(accept),
+        Task::Schemathesis { examples } => {
+            schemathesis::install()?;
+            steps::cargo(&["build"])?;
+            schemathesis::run_all(examples)
+        }
+        Task::Openapi => openapi::accept(),
         Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
         Task::Test { mutants: true, .. } => mutants::run_all(),
         Task::Test { postgres: true, .. } => postgres::test(),
@@ -121,12 +137,14 @@ fn measure(bench: Bench, tasks: &[usize], options: &http::Options) -> Result<()>
 
 /// Installing waits for the network while compiling needs the cores, so they go side by side.
 fn test() -> Result<()> {
-    let install = std::thread::spawn(conformance::install);
+    let install =
+        std::thread::spawn(|| conformance::install().and_then(|()| schemathesis::install()));
     let rust = steps::cargo(&["test", "--workspace"]);
     let install = install.join().map_err(|_| anyhow::anyhow!("the installation panicked"))?;
     rust?;
     install?;
     postgres::test()?;
     conformance::run_all(false)?;
+    schemathesis::run_all(schemathesis::SHORT)?;
     instructions::run(false)
 }

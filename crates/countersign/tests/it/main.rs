@@ -14,6 +14,7 @@ mod faults;
 mod gateway;
 mod import;
 mod inbox;
+mod openapi;
 mod oracle;
 mod people;
 mod pg_server;
