@@ -177,6 +177,10 @@ pub struct MigrateArgs {
     /// Only print the statements that would run
     #[arg(long, conflicts_with = "status")]
     pub dry_run: bool,
+    /// And spread the tables over the nodes of a Citus cluster, by tenant; run again, it goes on where
+    /// it was stopped
+    #[arg(long, conflicts_with_all = ["status", "dry_run"])]
+    pub distribute: bool,
     /// Where the settings and the data are.
     #[command(flatten)]
     pub place: Place,
