@@ -32,7 +32,7 @@ pub enum Refusal {
         verb: Verb,
     },
     /// Others decide first.
-    #[error("it is not this person's turn; first {} decide", .first.len())]
+    #[error("it is not this person's turn yet; others decide first")]
     NotYourTurn {
         /// Whom the task waits for.
         first: Vec<PersonId>,

@@ -26,9 +26,12 @@ impl Run<'_, '_> {
         let to = distinct(to);
         let task = self.task(id);
         let holders = if from.is_empty() { own(task, by) } else { distinct(from) };
-        let caller = [by.person];
-        let gone = if holders.is_empty() { &caller[..] } else { &holders[..] };
-        if moved(task, gone, &to) {
+        let before = if from.is_empty() {
+            given(task, by.person, &to)
+        } else {
+            holders.iter().all(|holder| !holds(task, *holder) && given(task, *holder, &to))
+        };
+        if before {
             return Ok(());
         }
         still_open(task)?;
@@ -58,8 +61,9 @@ impl Run<'_, '_> {
         let task = self.task(id);
         let open = |seat: &Seat| seat.holder == holder && seat.is_open();
         let Some(index) = task.seats.iter().position(open) else { return };
-        // Who stays need not wait for it anew.
-        if to == [holder] {
+        // Where the holder stays and the others are there, there is nothing to give away.
+        let here = |person: &PersonId| task.seats.iter().any(|seat| seat.holder == *person);
+        if to.contains(&holder) && to.iter().all(here) {
             return;
         }
         let old = task.seats.remove(index);
@@ -176,10 +180,11 @@ impl Run<'_, '_> {
     }
 }
 
-/// Adds people to those who had to do with a seat, each once.
-fn remember(seat: &mut Seat, people: impl Iterator<Item = (PersonId, Millis)>) {
+/// Adds people to those who had to do with a seat, each once. Also those who stand in there now: by
+/// this a repeated call knows that theirs is gone.
+pub(super) fn remember(seat: &mut Seat, people: impl Iterator<Item = (PersonId, Millis)>) {
     for (person, at) in people {
-        if !seat.is_for(person) && seat.former.iter().all(|(known, _)| *known != person) {
+        if seat.holder != person && seat.former.iter().all(|(known, _)| *known != person) {
             seat.former.push((person, at));
         }
     }
@@ -208,17 +213,18 @@ fn own(task: &Task, by: &Actor) -> Vec<PersonId> {
     if holders.contains(&by.person) { vec![by.person] } else { holders }
 }
 
-/// Whether a transfer has been made before: the one have none any more, the others have.
-fn moved(task: &Task, from: &[PersonId], to: &[PersonId]) -> bool {
-    let had = |person: &PersonId, seat: &Seat| seat.former.iter().any(|(one, _)| one == person);
-    let gone = |person: &PersonId| {
-        let has = task.seats.iter().any(|seat| seat.holder == *person && seat.is_open());
-        !has && task.seats.iter().any(|seat| had(person, seat))
-    };
-    let got = |person: &PersonId| {
-        task.seats.iter().any(|seat| seat.holder == *person || had(person, seat))
-    };
-    from.iter().all(gone) && to.iter().all(got)
+/// Whether a person has given to these people before: they had a seat that is another's now, and
+/// the others have or had one. So who gives away what is theirs, and calls again, does not give away
+/// what came next; for that they say whose it is.
+fn given(task: &Task, person: PersonId, to: &[PersonId]) -> bool {
+    let had =
+        |person: PersonId, seat: &Seat| seat.former.iter().any(|(former, _)| *former == person);
+    let got = |one: &PersonId| task.seats.iter().any(|seat| seat.holder == *one || had(*one, seat));
+    task.seats.iter().any(|seat| had(person, seat)) && to.iter().all(got)
+}
+
+fn holds(task: &Task, person: PersonId) -> bool {
+    task.seats.iter().any(|seat| seat.holder == person && seat.is_open())
 }
 
 /// Whether `by` may give away the seat of `holder`.

@@ -9,6 +9,7 @@ use super::definition::{Definition, Due, OnDue};
 use super::directory::stand_ins;
 use super::history::Event;
 use super::run::{Run, World};
+use super::seats::remember;
 use super::state::{Seat, StandIn, State, Task, Why};
 use crate::flow::Status;
 use crate::ids::TaskId;
@@ -63,7 +64,7 @@ impl Run<'_, '_> {
             let stays = |one: &StandIn| one.why == Why::Escalation || wanted.contains(&one.person);
             let (kept, gone): (Vec<_>, Vec<_>) = seat.stand_ins.iter().partition(|one| stays(one));
             for StandIn { person, .. } in gone {
-                seat.former.push((person, now));
+                remember(seat, std::iter::once((person, now)));
                 events.push(Event::StandsBack { task: id, person, on_behalf_of: holder });
             }
             seat.stand_ins = kept;
@@ -136,7 +137,6 @@ fn join(seat: &mut Seat, task: TaskId, person: crate::ids::PersonId, why: Why) -
     if seat.is_for(person) {
         return None;
     }
-    seat.former.retain(|(former, _)| *former != person);
     seat.stand_ins.push(StandIn { person, why });
     let on_behalf_of = seat.holder;
     Some(Event::StandsIn { task, person, on_behalf_of, why })

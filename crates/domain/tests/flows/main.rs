@@ -9,6 +9,8 @@ mod chains;
 mod decisions;
 mod examples;
 mod files;
+mod oracle;
+mod random;
 mod rights;
 mod substitutes;
 mod support;
