@@ -8,6 +8,7 @@ mod clock;
 pub mod config;
 mod copy;
 mod dev;
+mod flow;
 mod import;
 mod key;
 mod migrate;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> ExitCode {
         match cli.command {
             Command::Dev(args) => dev::run(args, output).await,
             Command::Serve(args) => serve::run(args, output).await,
+            Command::Flow(command) => flow::run(command, output),
             Command::Completions { shell } => {
                 output::completions(shell);
                 Ok(())

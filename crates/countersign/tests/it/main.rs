@@ -12,6 +12,7 @@ mod crowd;
 mod distribute;
 mod errors;
 mod faults;
+mod flow_files;
 mod gateway;
 mod import;
 mod inbox;
