@@ -9,9 +9,11 @@ mod conformance;
 mod http;
 mod instructions;
 mod mutants;
+mod openapi;
 mod postgres;
 mod profile;
 mod records;
+mod schemathesis;
 mod steps;
 
 use anyhow::Result;
@@ -35,6 +37,15 @@ enum Task {
         #[arg(long)]
         postgres: bool,
     },
+    /// Have the official clients tell their story, and compare what they saw with what is accepted
+    Conformance {
+        /// Accept what they saw, if it is the same for all: the golden file and the compatibility page
+        #[arg(long)]
+        accept: bool,
+        /// Serve from this PostgreSQL database, which is empty, instead of a folder
+        #[arg(long, value_name = "URL")]
+        database: Option<String>,
+    },
     /// Measure, in ratios to a reference in the same run
     Bench {
         /// What
@@ -52,6 +63,14 @@ enum Task {
         /// Write the new figures
         #[arg(long)]
         accept: bool,
+    },
+    /// Write docs/openapi.json anew, from what the server serves
+    Openapi,
+    /// Send a server what its OpenAPI document allows and forbids, and see that it answers as it says
+    Schemathesis {
+        /// How many requests of each kind to an endpoint; more find more
+        #[arg(long, default_value_t = schemathesis::SHORT, value_name = "N")]
+        examples: usize,
     },
     /// Show where the time of one of these handlers goes, as a flame graph
     Profile {
@@ -86,10 +105,21 @@ const SIZE: usize = 1_000_000;
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Bench { bench, tasks, options } => measure(bench, &tasks, &options),
+        Task::Conformance { accept, database } => {
+            steps::cargo(&["build", "--package", "countersign"])?;
+            conformance::install()?;
+            conformance::run_all(accept, database.as_deref())
+        }
         Task::Instructions { accept } => instructions::run(accept),
+        Task::Schemathesis { examples } => {
+            schemathesis::install()?;
+            steps::cargo(&["build"])?;
+            schemathesis::run_all(examples)
+        }
+        Task::Openapi => openapi::accept(),
         Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
         Task::Test { mutants: true, .. } => mutants::run_all(),
-        Task::Test { postgres: true, .. } => postgres::test(),
+        Task::Test { postgres: true, .. } => postgres::test(false),
         Task::Test { .. } => test(),
     }
 }
@@ -110,12 +140,14 @@ fn measure(bench: Bench, tasks: &[usize], options: &http::Options) -> Result<()>
 
 /// Installing waits for the network while compiling needs the cores, so they go side by side.
 fn test() -> Result<()> {
-    let install = std::thread::spawn(conformance::install);
+    let install =
+        std::thread::spawn(|| conformance::install().and_then(|()| schemathesis::install()));
     let rust = steps::cargo(&["test", "--workspace"]);
     let install = install.join().map_err(|_| anyhow::anyhow!("the installation panicked"))?;
     rust?;
     install?;
-    postgres::test()?;
-    conformance::run_all()?;
+    postgres::test(true)?;
+    conformance::run_all(false, None)?;
+    schemathesis::run_all(schemathesis::SHORT)?;
     instructions::run(false)
 }

@@ -3,6 +3,7 @@
 use axum::http::Method;
 
 use crate::limit::Tier;
+use crate::openapi::{self, Operation};
 
 /// One endpoint of the API.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Endpoint {
     /// Any one of them is enough; `None` needs no token at all.
     pub(crate) scopes: Option<&'static [&'static str]>,
     pub(crate) tier: Tier,
+    /// What it takes and answers, for the OpenAPI document.
+    pub(crate) about: fn() -> Operation,
 }
 
 const APPROVAL: &str = "approval:approval";
@@ -51,6 +54,7 @@ pub(crate) static TENANT_TOKEN: Endpoint = Endpoint {
     path: "/open-apis/auth/v3/tenant_access_token/internal",
     scopes: None,
     tier: Tier::Token,
+    about: openapi::tenant_token,
 };
 
 pub(crate) static APP_TOKEN: Endpoint = Endpoint {
@@ -59,6 +63,7 @@ pub(crate) static APP_TOKEN: Endpoint = Endpoint {
     path: "/open-apis/auth/v3/app_access_token/internal",
     scopes: None,
     tier: Tier::Token,
+    about: openapi::app_token,
 };
 
 pub(crate) static PUT_APPROVAL: Endpoint = Endpoint {
@@ -67,6 +72,7 @@ pub(crate) static PUT_APPROVAL: Endpoint = Endpoint {
     path: "/open-apis/approval/v4/external_approvals",
     scopes: Some(&[APPROVAL, EXTERNAL_APPROVAL]),
     tier: Tier::Thousand,
+    about: openapi::put_approval,
 };
 
 pub(crate) static GET_APPROVAL: Endpoint = Endpoint {
@@ -75,6 +81,7 @@ pub(crate) static GET_APPROVAL: Endpoint = Endpoint {
     path: "/open-apis/approval/v4/external_approvals/{approval_code}",
     scopes: Some(&[APPROVAL, EXTERNAL_APPROVAL]),
     tier: Tier::Thousand,
+    about: openapi::get_approval,
 };
 
 pub(crate) static SYNC_INSTANCE: Endpoint = Endpoint {
@@ -83,6 +90,7 @@ pub(crate) static SYNC_INSTANCE: Endpoint = Endpoint {
     path: "/open-apis/approval/v4/external_instances",
     scopes: Some(&[APPROVAL, EXTERNAL_INSTANCE]),
     tier: Tier::Thousand,
+    about: openapi::sync_instance,
 };
 
 pub(crate) static CHECK_INSTANCES: Endpoint = Endpoint {
@@ -91,6 +99,7 @@ pub(crate) static CHECK_INSTANCES: Endpoint = Endpoint {
     path: "/open-apis/approval/v4/external_instances/check",
     scopes: Some(&[APPROVAL, APPROVAL_READ, EXTERNAL_INSTANCE]),
     tier: Tier::Thousand,
+    about: openapi::check_instances,
 };
 
 pub(crate) static LIST_TASKS: Endpoint = Endpoint {
@@ -99,6 +108,7 @@ pub(crate) static LIST_TASKS: Endpoint = Endpoint {
     path: "/open-apis/approval/v4/external_tasks",
     scopes: Some(&[APPROVAL, APPROVAL_READ, EXTERNAL_TASK]),
     tier: Tier::Thousand,
+    about: openapi::list_tasks,
 };
 
 pub(crate) static QUERY_USER_TASKS: Endpoint = Endpoint {
@@ -107,6 +117,7 @@ pub(crate) static QUERY_USER_TASKS: Endpoint = Endpoint {
     path: "/open-apis/apaas/v1/user_task/query",
     scopes: Some(&[FLOW_READ]),
     tier: Tier::Hundred,
+    about: openapi::query_user_tasks,
 };
 
 /// The same by POST, for clients that refuse a body on GET.
@@ -116,4 +127,5 @@ pub(crate) static LIST_TASKS_BY_POST: Endpoint = Endpoint {
     path: "/open-apis/approval/v4/external_tasks",
     scopes: Some(&[APPROVAL, APPROVAL_READ, EXTERNAL_TASK]),
     tier: Tier::Thousand,
+    about: openapi::list_tasks,
 };

@@ -14,14 +14,14 @@ use crate::gateway::{Call, Reply};
 use crate::names::{DEPARTMENT_ID_TYPE, USER_ID_TYPE, Words};
 
 #[derive(Clone, Copy, PartialEq)]
-enum ViewerType {
+pub(crate) enum ViewerType {
     Tenant,
     Department,
     User,
     None,
 }
 
-const VIEWER_TYPE: Words<ViewerType> = &[
+pub(crate) const VIEWER_TYPE: Words<ViewerType> = &[
     ("TENANT", ViewerType::Tenant),
     ("DEPARTMENT", ViewerType::Department),
     ("USER", ViewerType::User),

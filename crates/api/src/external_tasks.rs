@@ -17,7 +17,7 @@ use crate::names::TASK_STATUS;
 
 /// Page of the endpoint.
 const DEFAULT_PAGE: usize = 50;
-const LARGEST_PAGE: usize = 500;
+pub(crate) const LARGEST_PAGE: usize = 500;
 /// Guards the server; the rules of filters have bounds of their own, which name the limit.
 const ENTRIES: usize = 10_000;
 

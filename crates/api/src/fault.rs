@@ -33,7 +33,7 @@ pub(crate) enum Code {
 impl Code {
     /// Wire code, HTTP status, usual message. Sources: the platform's table of general codes and
     /// the pages of the endpoints; messages as measured where they were.
-    fn row(self) -> (i64, StatusCode, &'static str) {
+    pub(crate) fn row(self) -> (i64, StatusCode, &'static str) {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         match self {
             Self::JsonType => (9499, BAD, "Invalid parameter type in json"),

@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use bytes::Bytes;
 use engine::{Caller, Hub, TokenFault};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -24,7 +24,9 @@ use crate::endpoints::{self, Endpoint};
 use crate::fault::{Code, Fault};
 use crate::limit::{Key, Tier};
 use crate::{Api, Peer};
-use crate::{external_approvals, external_instances, external_tasks, log_id, tokens, user_task};
+use crate::{
+    external_approvals, external_instances, external_tasks, log_id, openapi, tokens, user_task,
+};
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
 const BODY_BYTES: usize = 4 << 20;
@@ -106,43 +108,65 @@ impl Reply {
     }
 }
 
-/// Every route, each with and without a slash at its end.
+/// Every route, each with and without a slash at its end; and the document that describes them.
 pub(crate) fn router(api: &Arc<Api>) -> Router {
-    let router = Router::new();
-    let router = route(router, api, &endpoints::TENANT_TOKEN, tokens::tenant);
-    let router = route(router, api, &endpoints::APP_TOKEN, tokens::app);
-    let router = route(router, api, &endpoints::PUT_APPROVAL, external_approvals::put);
-    let router = route(router, api, &endpoints::GET_APPROVAL, external_approvals::get);
-    let router = route(router, api, &endpoints::SYNC_INSTANCE, external_instances::sync);
-    let router = route(router, api, &endpoints::CHECK_INSTANCES, external_instances::check);
-    let router = route(router, api, &endpoints::LIST_TASKS, external_tasks::list);
-    let router = route(router, api, &endpoints::LIST_TASKS_BY_POST, external_tasks::list);
-    let router = route(router, api, &endpoints::QUERY_USER_TASKS, user_task::query);
+    let routes = Routes { router: Router::new(), api, described: Vec::new() };
+    let routes = routes
+        .add(&endpoints::TENANT_TOKEN, tokens::tenant)
+        .add(&endpoints::APP_TOKEN, tokens::app)
+        .add(&endpoints::PUT_APPROVAL, external_approvals::put)
+        .add(&endpoints::GET_APPROVAL, external_approvals::get)
+        .add(&endpoints::SYNC_INSTANCE, external_instances::sync)
+        .add(&endpoints::CHECK_INSTANCES, external_instances::check)
+        .add(&endpoints::LIST_TASKS, external_tasks::list)
+        .add(&endpoints::LIST_TASKS_BY_POST, external_tasks::list)
+        .add(&endpoints::QUERY_USER_TASKS, user_task::query);
+    let document = Bytes::from(openapi::document(&routes.described));
+    let page = Bytes::from_static(openapi::PAGE.as_bytes());
     let lost = Arc::clone(api);
     let lost_method = Arc::clone(api);
-    router
+    routes
+        .router
+        .route("/openapi.json", shown(api, JSON, document))
+        .route("/docs", shown(api, "text/html; charset=utf-8", page))
         .fallback(async move |request: Request| not_found(&lost, &request))
         .method_not_allowed_fallback(async move |request: Request| {
             not_found(&lost_method, &request)
         })
 }
 
-fn route<F>(
+/// What was routed so far.
+struct Routes<'a> {
     router: Router,
-    api: &Arc<Api>,
-    endpoint: &'static Endpoint,
-    handler: fn(Call) -> F,
-) -> Router
-where
-    F: Future<Output = Result<Reply, Fault>> + Send + 'static,
-{
-    let filter = MethodFilter::try_from(endpoint.method.clone()).expect("GET and POST only");
-    let meters = Meters::of(endpoint);
-    let serve = || {
-        let (api, meters) = (Arc::clone(api), meters.clone());
-        on(filter, move |request: Request| serve(api, endpoint, meters, request, handler))
-    };
-    router.route(endpoint.path, serve()).route(&format!("{}/", endpoint.path), serve())
+    api: &'a Arc<Api>,
+    described: Vec<&'static Endpoint>,
+}
+
+impl Routes<'_> {
+    fn add<F>(mut self, endpoint: &'static Endpoint, handler: fn(Call) -> F) -> Self
+    where
+        F: Future<Output = Result<Reply, Fault>> + Send + 'static,
+    {
+        let filter = MethodFilter::try_from(endpoint.method.clone()).expect("GET and POST only");
+        let meters = Meters::of(endpoint);
+        let serve = || {
+            let (api, meters) = (Arc::clone(self.api), meters.clone());
+            on(filter, move |request: Request| serve(api, endpoint, meters, request, handler))
+        };
+        let (path, slash) = (endpoint.path, format!("{}/", endpoint.path));
+        self.router = self.router.route(path, serve()).route(&slash, serve());
+        self.described.push(endpoint);
+        self
+    }
+}
+
+/// Something for people that is the same for everybody and needs no token.
+fn shown(api: &Arc<Api>, content_type: &'static str, text: Bytes) -> MethodRouter {
+    let api = Arc::clone(api);
+    get(async move || {
+        let log_id = log_id::new(api.hub.ids(), api.hub.now());
+        respond(StatusCode::OK, content_type, Body::from(text), &log_id)
+    })
 }
 
 /// The counters of an endpoint that every request meets, found once: looking them up by name costs

@@ -17,6 +17,7 @@ mod limit;
 mod log_id;
 mod names;
 mod observe;
+mod openapi;
 mod tokens;
 mod user_task;
 

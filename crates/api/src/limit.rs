@@ -21,6 +21,16 @@ pub(crate) enum Tier {
     Token,
 }
 
+impl Tier {
+    /// Calls a minute and calls a second.
+    pub(crate) fn figures(self) -> (u32, u32) {
+        match self {
+            Self::Hundred => (100, 100),
+            Self::Thousand | Self::Token => (1_000, 50),
+        }
+    }
+}
+
 /// Which figures stand behind the tiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Profile {
@@ -34,8 +44,10 @@ impl Profile {
         match (self, tier) {
             (Self::Off, _) => None,
             (Self::Own(figures), _) => Some(figures),
-            (Self::Feishu, Tier::Hundred) => Some(Figures { per_minute: 100, per_second: 100 }),
-            (Self::Feishu, _) => Some(Figures { per_minute: 1_000, per_second: 50 }),
+            (Self::Feishu, tier) => {
+                let (per_minute, per_second) = tier.figures();
+                Some(Figures { per_minute, per_second })
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::names::{TASK_SOURCE, TASK_STATE};
 
 /// Page of the endpoint, and of its sample where that is silent.
 const DEFAULT_LIMIT: i64 = 10;
-const LARGEST_LIMIT: i64 = 50;
+pub(crate) const LARGEST_LIMIT: i64 = 50;
 
 pub(crate) async fn query(call: Call) -> Result<Reply, Fault> {
     let members = body(&call.body)?;

@@ -7,7 +7,7 @@ use domain::inbox::{Entry, Family, List, Relation, State};
 use domain::person::AliasKind;
 use domain::{FlowId, PersonId, TenantId};
 use store::Tx;
-use store::inbox::{self as lists, Question};
+use store::inbox::{self as lists, Glance, Question};
 
 use crate::copies::ShownCard;
 use crate::view::{NEWEST, View, WHOLE};
@@ -71,6 +71,9 @@ pub fn user_tasks(
     asked: &Asked,
 ) -> Result<(i64, Vec<UserTask>)> {
     let tenant = caller.tenant;
+    if let Some(answer) = at_a_glance(view, tenant, asked)? {
+        return Ok(answer);
+    }
     let people = view.rows_by_alias(tenant, AliasKind::Kunlun, &asked.kunlun_id)?;
     let Some(people) = people else { return Ok((0, Vec::new())) };
     let flows = match &asked.api_ids {
@@ -97,6 +100,35 @@ pub fn user_tasks(
     }
     let found = lists::ask(view.tx()?, tenant, &question)?;
     Ok((found.count, show_all(view, tenant, found.rows)?))
+}
+
+/// The answer with one statement, where that is of use.
+fn at_a_glance(
+    view: &mut View<'_, '_>,
+    tenant: TenantId,
+    asked: &Asked,
+) -> Result<Option<(i64, Vec<UserTask>)>> {
+    let is_plain = asked.api_ids.is_none() && asked.from.is_none() && asked.to.is_none();
+    if !is_plain || view.keeps() {
+        return Ok(None);
+    }
+    let lists = lists_for(PersonId(0), asked.relation, asked.state);
+    let lists: Vec<_> = lists.iter().map(|list| (list.relation, list.state)).collect();
+    let glance = Glance {
+        kind: AliasKind::Kunlun,
+        alias: &asked.kunlun_id,
+        lists: &lists,
+        offset: asked.offset,
+        limit: asked.limit,
+    };
+    let seen = lists::glance(view.tx()?, tenant, &glance, AliasKind::Kunlun)?;
+    let Some(seen) = seen else { return Ok(None) };
+    let mut tasks = Vec::with_capacity(seen.rows.len());
+    for (entry, row) in seen.rows {
+        let (card, initiator) = view.shown(tenant, row)?;
+        tasks.push(UserTask { entry, initiator, card });
+    }
+    Ok(Some((seen.count, tasks)))
 }
 
 /// The answer from the newest rows of each list, where those are enough for it.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use domain::filter::{FilterParts, TaskFilter};
 use domain::person::AliasKind;
 use domain::{InstanceId, PersonId};
+use store::external::Head;
 use store::list::List;
 
 use crate::card::{self, Card, Choice};
@@ -77,7 +78,7 @@ fn resolve(
     view: &mut View<'_, '_>,
     caller: &Caller,
     filter: &TaskFilter,
-    cards: &mut Vec<(InstanceId, Bytes)>,
+    cards: &mut Vec<Known>,
 ) -> Result<Query> {
     let (tenant, app) = (caller.tenant, caller.app.id);
     let (instances, codes, users, status) = match filter {
@@ -90,8 +91,8 @@ fn resolve(
         None => None,
         Some(names) => {
             let named = view.named(tenant, app, names)?;
-            cards.extend(named.iter().filter_map(|n| Some((n.head.id, n.card.clone()?))));
-            cards.sort_unstable_by_key(|(id, _)| *id);
+            cards.extend(named.iter().filter_map(|n| Some((n.head, n.card.clone()?))));
+            cards.sort_unstable_by_key(|(head, _)| head.id);
             let mut ids: Vec<InstanceId> = named.iter().map(|named| named.head.id).collect();
             ids.sort_unstable();
             Some(ids)
@@ -134,13 +135,20 @@ type Found = Vec<(InstanceId, Card)>;
 /// The bytes of a card.
 type Bytes = Arc<[u8]>;
 
+/// What came along with an instance's id.
+type Known = (Head, Bytes);
+
+fn find(known: &[Known], id: InstanceId) -> Option<&Known> {
+    known.binary_search_by_key(&id, |(head, _)| head.id).ok().map(|at| &known[at])
+}
+
 /// Of the named instances those after `after` that match.
 fn named(
     view: &mut View<'_, '_>,
     caller: &Caller,
     query: &Query,
     people: Option<Vec<PersonId>>,
-    (instances, known): (&[InstanceId], &[(InstanceId, Bytes)]),
+    (instances, known): (&[InstanceId], &[Known]),
     after: InstanceId,
     limit: usize,
 ) -> Result<Found> {
@@ -151,7 +159,10 @@ fn named(
     if let Some(definitions) = &query.definitions {
         let mut of_those = Vec::with_capacity(ids.len());
         for id in ids {
-            let head = view.head_by_id(caller.tenant, id)?;
+            let head = match find(known, id) {
+                Some((head, _)) => Some(*head),
+                None => view.head_by_id(caller.tenant, id)?,
+            };
             of_those.extend(head.filter(|head| definitions.contains(&head.definition)).map(|_| id));
         }
         ids = of_those;
@@ -160,10 +171,8 @@ fn named(
         card::read(view, caller.tenant, &ids, &choice)?
     } else {
         // What has no card among those that came along was purged.
-        let known = |id: &InstanceId| {
-            known.binary_search_by_key(id, |(id, _)| *id).ok().map(|at| &known[at].1)
-        };
-        ids.iter().map(|id| Some(card::choose(Arc::clone(known(id)?), &choice))).collect()
+        let choose = |(_, bytes): &Known| card::choose(Arc::clone(bytes), &choice);
+        ids.iter().map(|id| find(known, *id).map(choose)).collect()
     };
     let found = ids.into_iter().zip(cards).filter_map(|(id, card)| Some((id, card?)));
     let matches = |(_, card): &(InstanceId, Card)| !needs_task || card.tasks().next().is_some();

@@ -207,26 +207,30 @@ impl<'v, 't> View<'v, 't> {
         tenant: TenantId,
         ids: &[InstanceId],
     ) -> Result<HashMap<InstanceId, ShownCard>> {
-        let cx = self.cx;
         let rows = store::flow::cards_shown(self.tx()?, tenant, ids, AliasKind::Kunlun)?;
         let mut read = HashMap::with_capacity(rows.len());
         for row in rows {
-            let (id, initiator) = (row.instance, row.initiator);
-            let bytes = card::flow_bytes(self.tx()?, cx, tenant, id, (row.format, row.card))?;
-            let card = Arc::new(FlowCard { initiator, bytes });
-            self.keep(
-                Key::FlowCard(tenant, id),
-                Arc::clone(&card),
-                &[(tenant, Piece::FlowInstance(id))],
-            );
-            let bytes = (cx.render.initiator)(&row.alias, &row.name);
-            let shown = Shown { person: row.today, bytes };
-            let shown = Arc::new(shown);
-            let depends = [initiator, row.today].map(|id| (tenant, Piece::Person(id)));
-            self.keep(Key::Shown(tenant, initiator), Arc::clone(&shown), &depends);
-            read.insert(id, (card, shown));
+            read.insert(row.instance, self.shown(tenant, row)?);
         }
         Ok(read)
+    }
+
+    /// A card as it was read, and whoever started its instance.
+    pub(crate) fn shown(
+        &mut self,
+        tenant: TenantId,
+        row: store::flow::ShownCard,
+    ) -> Result<ShownCard> {
+        let (cx, id, initiator) = (self.cx, row.instance, row.initiator);
+        let bytes = card::flow_bytes(self.tx()?, cx, tenant, id, (row.format, row.card))?;
+        let card = Arc::new(FlowCard { initiator, bytes });
+        let depends = [(tenant, Piece::FlowInstance(id))];
+        self.keep(Key::FlowCard(tenant, id), Arc::clone(&card), &depends);
+        let bytes = (cx.render.initiator)(&row.alias, &row.name);
+        let shown = Arc::new(Shown { person: row.today, bytes });
+        let depends = [initiator, row.today].map(|id| (tenant, Piece::Person(id)));
+        self.keep(Key::Shown(tenant, initiator), Arc::clone(&shown), &depends);
+        Ok((card, shown))
     }
 
     /// The id of an app's definition by its real or its own code.
@@ -262,12 +266,17 @@ impl<'v, 't> View<'v, 't> {
         if missing.is_empty() {
             return Ok(found);
         }
-        let heads = store::external::instance_heads(self.tx()?, tenant, app, &missing)?;
-        let ids: Vec<InstanceId> = heads.iter().map(|(_, head)| head.id).collect();
-        for ((name, head), card) in heads.into_iter().zip(self.cards(tenant, &ids)?) {
-            let named = Named { head, card };
-            let depends = [(tenant, Piece::External(head.id))];
-            self.keep(Key::Named(tenant, app, name.into()), named.clone(), &depends);
+        let cx = self.cx;
+        for row in store::external::instances_named(self.tx()?, tenant, app, &missing)? {
+            let id = row.head.id;
+            let card = match row.card {
+                Some(card) => card::checked(self.tx()?, cx, tenant, id, card)?,
+                None => None,
+            };
+            let named = Named { head: row.head, card: card.map(Into::into) };
+            let depends = [(tenant, Piece::External(id))];
+            let name = row.external_id.into();
+            self.keep(Key::Named(tenant, app, name), named.clone(), &depends);
             found.push(named);
         }
         Ok(found)

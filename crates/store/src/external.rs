@@ -77,21 +77,36 @@ pub fn instance_head(
     )
 }
 
-/// Where an app's instances are, by the app's own ids; unknown ones are left out.
-pub fn instance_heads(
+/// An instance by the app's own id, with its card and that one's format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedInstance {
+    /// The app's own id.
+    pub external_id: String,
+    /// Where it is.
+    pub head: Head,
+    /// `None` when it was purged.
+    pub card: Option<(i64, Vec<u8>)>,
+}
+
+/// An app's instances by the app's own ids, with one statement; unknown ones are left out.
+pub fn instances_named(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     app: AppId,
     external_ids: &[&str],
-) -> Result<Vec<(String, Head)>> {
+) -> Result<Vec<NamedInstance>> {
     tx.query_all(
-        "SELECT i.external_id, i.instance_id, i.definition_id, i.purged FROM {each text $3} \
+        "SELECT i.external_id, i.instance_id, i.definition_id, i.purged, c.format, c.card \
+         FROM {each text $3} \
          {then join} external_instance i ON i.tenant_id = $1 AND i.app_id = $2 \
-         AND i.external_id = each.value",
+         AND i.external_id = each.value \
+         LEFT JOIN external_card c ON c.tenant_id = $1 AND c.instance_id = i.instance_id",
         &[tenant.into(), app.into(), Param::Texts(external_ids)],
         |row| {
             let (id, definition) = (InstanceId(row.int(1)?), DefinitionId(row.int(2)?));
-            Ok((row.text(0)?, Head { id, app, definition, purged: row.flag(3)? }))
+            let card = row.opt_int(4)?.zip(row.opt_bytes(5)?);
+            let head = Head { id, app, definition, purged: row.flag(3)? };
+            Ok(NamedInstance { external_id: row.text(0)?, head, card })
         },
     )
 }

@@ -151,6 +151,65 @@ async fn the_tables_forget_no_member() {
     }
 }
 
+/// The paths of all members of a schema.
+fn members_of_a_schema(schema: &Value, path: &str, into: &mut BTreeSet<String>) {
+    for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+        let full = format!("{path}{name}");
+        members_of_a_schema(member, &format!("{full}."), into);
+        members_of_a_schema(&member["items"], &format!("{full}[*]."), into);
+        into.insert(full);
+    }
+}
+
+/// What the OpenAPI document says of an endpoint.
+fn described(document: &Value, to: To) -> &Value {
+    let segment = if to == To::Read { "/{approval_code}" } else { "" };
+    let path = format!("{}{segment}", to.path());
+    &document["paths"][path][to.method().as_str().to_ascii_lowercase()]
+}
+
+#[tokio::test]
+async fn the_openapi_document_has_exactly_the_members_that_are_read() {
+    let world = World::new().await;
+    let document = crate::openapi::document(&world.hub).await;
+    for to in To::ALL {
+        let operation = described(&document, to);
+        let mut found = BTreeSet::new();
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            found.insert(parameter["name"].as_str().unwrap().to_owned());
+        }
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        members_of_a_schema(body, "", &mut found);
+        let mut contract = members_of_the_contract(to);
+        if matches!(to, To::Define | To::Sync) {
+            // The tables name it by its members.
+            contract.insert("i18n_resources".to_owned());
+        }
+        assert_eq!(found, contract, "{to:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_knows_every_code_that_is_answered() {
+    let world = World::new().await;
+    let document = crate::openapi::document(&world.hub).await;
+    for Table { to, rows, .. } in world.tables() {
+        let responses = &described(&document, to)["responses"];
+        for row in rows {
+            let answer = world.send(&row).await;
+            let response = &responses[answer.status.as_str()];
+            let schema = &response["content"]["application/json"]["schema"];
+            let codes = if to.is_auth() {
+                &schema["anyOf"][1]["properties"]["code"]["enum"]
+            } else {
+                &schema["properties"]["code"]["enum"]
+            };
+            let known = codes.as_array().is_some_and(|codes| codes.contains(&answer.code().into()));
+            assert!(known, "{to:?}: {} {}", answer.status, answer.text);
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_refused_leaves_no_trace() {
     let world = World::new().await;

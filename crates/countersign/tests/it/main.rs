@@ -15,6 +15,7 @@ mod faults;
 mod gateway;
 mod import;
 mod inbox;
+mod openapi;
 mod oracle;
 mod people;
 mod pg_server;

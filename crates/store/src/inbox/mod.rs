@@ -5,6 +5,7 @@
 
 mod counts;
 mod deltas;
+mod glance;
 mod locate;
 mod nodes;
 mod page;
@@ -18,6 +19,7 @@ use crate::{Result, Tx};
 
 pub(crate) use counts::{Pending, Shape, fold};
 pub use deltas::{fold_deltas, lists_with_deltas, tenants_with_deltas};
+pub use glance::{Glance, Seen, glance};
 pub use page::{Found, Question, Rows, ask, ask_slowly, newest};
 pub use recount::{lists_after, recount, repair, row_count, row_exists};
 

@@ -3,6 +3,7 @@
 //! Owns connections, threads, retries. Knows no table.
 
 mod distribute;
+mod explain;
 mod fault;
 mod migrate;
 mod session;
@@ -27,6 +28,7 @@ use crate::schema::Migration;
 use crate::{Error, Result};
 
 pub use distribute::Distributed;
+pub use explain::{Plan, Plans};
 pub(crate) use session::Session;
 
 /// Spreads a database that has every migration over the nodes of its Citus cluster, and tells of each
@@ -69,6 +71,8 @@ pub struct Options {
     pub root_certificate: Option<PathBuf>,
     /// See [`crate::Options::node_size`].
     pub node_size: (i64, i64),
+    /// Where to put the plan of each statement that reads, for tests.
+    pub plans: Option<Plans>,
 }
 
 impl Options {
@@ -84,12 +88,13 @@ impl Options {
             prepared: true,
             root_certificate: None,
             node_size: (Shape::default().rows, Shape::default().kids),
+            plans: None,
         }
     }
 
     fn manner(&self) -> session::Manner {
         let Self { statement_timeout, prepared, .. } = *self;
-        session::Manner { statement_timeout, prepared }
+        session::Manner { statement_timeout, prepared, plans: self.plans.clone() }
     }
 }
 
@@ -142,7 +147,7 @@ impl Engine {
             let shared = Arc::clone(&shared);
             // On a thread of its own: a connection may not be driven inside an async task.
             let opened = std::thread::spawn(move || {
-                let session = Session::connect(&shared.target, shared.manner)?;
+                let session = Session::connect(&shared.target, shared.manner.clone())?;
                 migrate::run(&session, now.get())?;
                 Ok::<_, Error>(session)
             });

@@ -13,12 +13,16 @@ use futures_util::{FutureExt, TryStreamExt};
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::explain::Plans;
 use super::fault::Fault;
 use super::tls::Target;
 use super::wire;
 use crate::job::Mode;
 use crate::value::Param;
 use crate::{Error, Result, dialect};
+
+/// How statements that only read begin here.
+const READS: [&str; 2] = ["SELECT", "WITH"];
 
 /// How long an answer may be overdue, past what the server allows a statement, before the
 /// connection counts as dead (own figure: a network's hiccup).
@@ -32,12 +36,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ON_THE_WAY: usize = 256;
 
 /// How a session behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Manner {
     /// How long the server may work on one statement.
     pub(super) statement_timeout: Duration,
     /// Whether statements are prepared once a connection.
     pub(super) prepared: bool,
+    /// Where plans go, if anybody asked for them.
+    pub(super) plans: Option<Plans>,
 }
 
 /// A connection with what it knows.
@@ -163,6 +169,18 @@ impl Session {
             let (begun, answer) = tokio::join!(biased; begun, self.statement(sql, params));
             begun?;
             answer
+        };
+        let both = async {
+            let answer = both.await?;
+            if let Some(plans) = self
+                .manner
+                .plans
+                .as_ref()
+                .filter(|_| READS.iter().any(|word| sql.starts_with(word)))
+            {
+                plans.collect(&self.client, sql, params).await?;
+            }
+            Ok(answer)
         };
         self.drive(both).map_err(|fault| self.failed(fault))
     }

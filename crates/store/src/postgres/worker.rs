@@ -102,7 +102,7 @@ impl Thread<'_> {
             return Ok(());
         }
         loop {
-            match Session::connect(&self.shared.target, self.shared.manner) {
+            match Session::connect(&self.shared.target, self.shared.manner.clone()) {
                 Ok(session) => {
                     self.session = Some(session);
                     return Ok(());

@@ -1,7 +1,6 @@
-"""Owns how the Python suite is run: settings, steps, comparisons, and the record of what was seen.
+"""Owns how a story is run: settings, steps, comparisons, and the record of what was seen.
 
-../node/stage.mjs does the same in JavaScript; two suites that saw the same thing write the same
-record, byte for byte.
+Knows nothing of approvals, and nothing of what kind of client is being tried.
 """
 
 import json
@@ -12,12 +11,9 @@ from types import SimpleNamespace
 
 URL = os.environ.get("COUNTERSIGN_URL", "").rstrip("/")
 if not URL:
-    sys.exit("COUNTERSIGN_URL is not set, for example http://127.0.0.1:18080")
-RUN = os.environ.get("COUNTERSIGN_RUN") or f"python{time.time_ns() // 1_000_000:x}"
+    sys.exit("COUNTERSIGN_URL is not set, for example http://127.0.0.1:8080")
+RUN = os.environ.get("COUNTERSIGN_RUN") or f"run{time.time_ns() // 1_000_000:x}"
 RECORD = os.environ.get("COUNTERSIGN_SEEN")
-
-# The server under test is always reached directly; a proxy would change what is measured.
-os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
 
 # What one step learns for later ones: the token, and the real codes `leave` and `trip`.
 told = SimpleNamespace()
@@ -56,8 +52,8 @@ def want(what, expected, seen):
         _faults.append(f"{what}: expected {_text(expected)}, seen {_text(seen)}")
 
 
-def play():
-    """Plays the story and answers the exit code."""
+def play(about):
+    """Plays the story and answers the exit code. `about` says at the end what else to record."""
     record, passed, broken = [], 0, None
     for name, act, vital in _steps:
         _seen.clear()
@@ -78,7 +74,7 @@ def play():
         record.append({"step": name, "ok": not _faults, "seen": dict(_seen)})
     if RECORD:
         with open(RECORD, "w", encoding="utf-8") as file:
-            json.dump(record, file, ensure_ascii=False, indent=2, sort_keys=True)
+            json.dump({**about(), "story": record}, file, ensure_ascii=False, indent=2, sort_keys=True)
             file.write("\n")
     print(f"{passed} passed, {len(_steps) - passed} failed")
     return 0 if passed == len(_steps) else 1

@@ -1,8 +1,7 @@
-"""Owns what the Python suite sends: definitions, instances, tasks, copies, and the times on them.
+"""Owns what the story sends: definitions, instances, tasks, copies, and the times on them.
 
-../node/cast.mjs says the same in JavaScript. Times are fixed, so that the record needs no clock.
-The SDK's models type them as int and put them on the wire as JSON numbers; the server answers
-decimal strings, which `answered` produces for comparisons.
+Times are fixed, so that the record needs no clock. Here they are numbers; the server answers decimal
+strings, which `answered` produces for comparisons.
 """
 
 import json
