@@ -34,9 +34,10 @@ pub(crate) fn install() -> Result<()> {
 }
 
 /// Runs every client at once. Fails when one fails, when they saw different things, or when that is
-/// not what was accepted; with `accept` it becomes what is.
-pub(crate) fn run_all(accept: bool) -> Result<()> {
-    let server = Server::start()?;
+/// not what was accepted; with `accept` it becomes what is. The server serves from a folder, or from
+/// an empty PostgreSQL `database`.
+pub(crate) fn run_all(accept: bool, database: Option<&str>) -> Result<()> {
+    let server = Server::start(database)?;
     let (clients, skipped) = clients::ready();
     let ran: Vec<_> = thread::scope(|scope| {
         let run = |client| {

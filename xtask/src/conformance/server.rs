@@ -17,8 +17,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes a data folder with the demo company, imports the crowd into it, and serves it.
-    pub(crate) fn start() -> Result<Self> {
+    /// Makes a data folder with the demo company, imports the crowd into it, and serves it, or a copy
+    /// of it in `database`.
+    pub(crate) fn start(database: Option<&str>) -> Result<Self> {
         let data = built().join("data");
         if data.exists() {
             fs::remove_dir_all(&data)?;
@@ -31,18 +32,33 @@ impl Server {
         let mut import = Command::new(target().join("debug/countersign"));
         import.args(["--json", "import", "--tenant", "demo", "--data"]).arg(&data).arg(&crowd);
         run(import.stdout(Stdio::null()))?;
-        Self::open(&data)
+        match database {
+            None => Self::open(&data),
+            Some(database) => Self::copy(&data, database),
+        }
+    }
+
+    fn copy(data: &Path, database: &str) -> Result<Self> {
+        let mut copy = Command::new(target().join("debug/countersign"));
+        copy.args(["--json", "copy", "--from", &format!("sqlite:{}", data.display())]);
+        run(copy.args(["--to", database]).stdout(Stdio::null()))?;
+        let mut serve = Command::new(target().join("debug/countersign"));
+        serve.args(["--json", "serve", "--listen", "127.0.0.1:0", "--observe", ""]);
+        serve.args(["--database", database]).env("COUNTERSIGN_LIMITS__PROFILE", "off");
+        serve.env("COUNTERSIGN_LOG__LEVEL", "warn");
+        Self::ready(serve.env("COUNTERSIGN_SERVER__KEY_FILE", data.join("server.key")))
     }
 
     fn open(data: &Path) -> Result<Self> {
-        let binary = target().join("debug/countersign");
-        let mut command = Command::new(&binary);
+        let mut command = Command::new(target().join("debug/countersign"));
         command.args(["--json", "dev", "--listen", "127.0.0.1:0", "--tasks", "400", "--data"]);
-        let mut child = command
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
+        Self::ready(command.arg(data))
+    }
+
+    /// Starts a server, which prints one line with its address when it is ready.
+    fn ready(command: &mut Command) -> Result<Self> {
+        let shown = format!("cannot start {}", command.get_program().display());
+        let mut child = command.stdout(Stdio::piped()).spawn().context(shown)?;
         let mut line = String::new();
         let out = child.stdout.take().context("the server has no output")?;
         BufReader::new(out).read_line(&mut line)?;
