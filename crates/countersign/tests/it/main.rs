@@ -21,6 +21,7 @@ mod pg_server;
 mod postgres;
 mod process;
 mod properties;
+mod store_apps;
 mod story;
 mod support;
 mod tls;
