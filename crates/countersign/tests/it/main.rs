@@ -27,3 +27,4 @@ mod support;
 mod tls;
 mod tokens;
 mod upgrade;
+mod walls;
