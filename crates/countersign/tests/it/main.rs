@@ -9,6 +9,7 @@ mod cli;
 mod copy;
 mod crash;
 mod crowd;
+mod docs;
 mod errors;
 mod faults;
 mod gateway;
