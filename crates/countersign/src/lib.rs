@@ -10,6 +10,7 @@ pub mod config;
 mod copy;
 pub mod deliver;
 mod dev;
+mod flow;
 mod import;
 mod key;
 mod migrate;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> ExitCode {
         match cli.command {
             Command::Dev(args) => dev::run(args, output).await,
             Command::Serve(args) => serve::run(args, output).await,
+            Command::Flow(command) => flow::run(command, output),
             Command::Completions { shell } => {
                 output::completions(shell);
                 Ok(())

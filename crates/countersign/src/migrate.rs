@@ -1,16 +1,21 @@
 //! `migrate`: the shape of the data, told, shown beforehand, or brought up to date.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
+use store::postgres::{self, Distributed};
 use store::schema::Migration;
 
 use crate::cli::MigrateArgs;
+use crate::config::Config;
 use crate::open;
 use crate::operate::{config, date};
 use crate::output::Output;
 
 pub(crate) fn run(args: &MigrateArgs, output: Output) -> Result<()> {
     let config = config(&args.place)?;
+    if args.distribute {
+        return distribute(&config, output);
+    }
     let known = open::migrations(&config)?;
     let missing: Vec<&Migration> = known.iter().filter(|m| m.applied_at.is_none()).collect();
     if args.status {
@@ -30,6 +35,21 @@ pub(crate) fn run(args: &MigrateArgs, output: Output) -> Result<()> {
         };
         output.answer(&text, &json!({"applied": names}));
     }
+    Ok(())
+}
+
+fn distribute(config: &Config, output: Output) -> Result<()> {
+    if !config.is_on_server() {
+        bail!("a data folder has one node: name the coordinator of a cluster with --database");
+    }
+    open::store(config)?;
+    let tables = postgres::distribute(&open::server(config))?;
+    let row = |table: &Distributed| {
+        let how = if table.by_tenant { "by tenant" } else { "on every node" };
+        let since = if table.before { "before" } else { "now" };
+        vec![table.table.clone(), how.to_owned(), since.to_owned()]
+    };
+    output.table(&["table", "distributed", "since"], &tables.iter().map(row).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod inbox;
 pub mod instance;
 pub mod limits;
 pub mod person;
+pub mod process;
 pub mod refusal;
 pub mod sync;
 pub mod text;

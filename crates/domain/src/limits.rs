@@ -39,3 +39,25 @@ pub const TEXTS_PER_LOCALE: usize = 5_000;
 pub const ACTIONS_PER_TASK: usize = 10;
 /// Most pairs in a form. Own figure; clients show three.
 pub const FORM_PAIRS: usize = 200;
+/// Most people of one node, before and after people add others. Own figure.
+pub const ASSIGNEES: usize = 200;
+/// Most people who stand in for one person, chains included. Own figure.
+pub const STAND_INS: usize = 10;
+/// Most people whom one call may transfer a task from, transfer it to or add to it (pages of
+/// `approval_tasks` and of `expediting`).
+pub const PEOPLE_PER_ACTION: usize = 20;
+/// Most people to whom one call may copy a task (page of `cc`).
+pub const COPIES_PER_ACTION: usize = 10;
+/// Most summary fields of a flow (model of `user_task/query` in the official SDKs).
+pub const SUMMARY_FIELDS: usize = 20;
+/// Longest expression in a flow file, in characters. Own figure: keeps its parser off deep nesting.
+pub const EXPRESSION_CHARS: usize = 1_000;
+/// Most nodes of a flow. Own figure.
+pub const FLOW_NODES: usize = 200;
+/// Longest flow file, in bytes. Own figure.
+pub const FLOW_BYTES: usize = 262_144;
+/// How deep lists and maps of a flow file may nest. Own figure; the schema needs 12 for one block of
+/// branches within another.
+pub const FLOW_DEPTH: usize = 24;
+/// A person is urged about a task once in so many milliseconds. Own figure: ten minutes.
+pub const URGE_INTERVAL_MS: i64 = 600_000;

@@ -2,6 +2,7 @@
 //!
 //! Owns connections, threads, retries. Knows no table.
 
+mod distribute;
 mod explain;
 mod fault;
 mod migrate;
@@ -26,8 +27,15 @@ use crate::lease::Work;
 use crate::schema::Migration;
 use crate::{Error, Result};
 
+pub use distribute::Distributed;
 pub use explain::{Plan, Plans};
 pub(crate) use session::Session;
+
+/// Spreads a database that has every migration over the nodes of its Citus cluster, and tells of each
+/// table; run again, it goes on where it was stopped. Not from an async task: it waits for the server.
+pub fn distribute(options: &Options) -> Result<Vec<Distributed>> {
+    alone(options, distribute::run)
+}
 
 /// What opening a database would do to its shape, and what was done before.
 pub(crate) fn plan(options: &Options, now: Millis) -> Result<Vec<Migration>> {

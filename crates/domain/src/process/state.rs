@@ -1,0 +1,273 @@
+//! Where a running instance stands: its tasks with the seats of those who decide, and which steps
+//! have been passed.
+//!
+//! Plain data, kept whole as one text beside the rows that queries read; [`State::instance`] makes
+//! these rows. Changes only through the functions of this module's siblings.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::Values;
+use crate::flow::{self, InstanceDetails, Logic, Status};
+use crate::ids::{FlowId, InstanceId, PersonId, TaskId, TenantId};
+use crate::time::Millis;
+
+/// A running instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub instance: InstanceId,
+    /// Of which flow.
+    pub flow: FlowId,
+    /// Of which version of it, for good.
+    pub version: i64,
+    /// Who started it.
+    pub initiator: PersonId,
+    /// With what.
+    pub values: Values,
+    /// What lists show of it.
+    pub details: InstanceDetails,
+    /// How it stands.
+    pub status: Status,
+    /// When it was started.
+    pub start_time: Millis,
+    /// How it ended.
+    pub end: Option<End>,
+    /// Every task so far, in the order in which they opened. The first is the start.
+    pub tasks: Vec<Task>,
+    /// The steps of the present lap: nodes, blocks and branches that have been reached.
+    pub lap: BTreeMap<String, Visit>,
+    /// Steps that people added in the present lap.
+    pub added: Vec<Insertion>,
+}
+
+/// What became of a step in the present lap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Visit {
+    /// Its task is open.
+    Open(TaskId),
+    /// Its task was agreed to.
+    Passed(TaskId),
+    /// Its condition holds (blocks and branches).
+    Entered,
+    /// It was left out.
+    Skipped,
+}
+
+/// How something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// When.
+    pub at: Millis,
+    /// By whom; nobody where the definition decided.
+    pub by: Option<PersonId>,
+}
+
+/// A step that somebody added after a task of theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Insertion {
+    /// By what the step is known: no id of a node looks like it.
+    pub key: String,
+    /// The step after which it comes.
+    pub after: String,
+    /// The node of the definition whose rules it has.
+    pub node: String,
+    /// Who decides; everybody of them.
+    pub people: Vec<PersonId>,
+    /// The task after which it was added.
+    pub task: TaskId,
+}
+
+/// A visit of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Which.
+    pub id: TaskId,
+    /// The step.
+    pub key: String,
+    /// Whose decisions it needs.
+    pub logic: Logic,
+    /// How it stands; a start to which nothing ever came back is not begun.
+    pub status: Status,
+    /// When it opened.
+    pub start_time: Millis,
+    /// How it ended.
+    pub end: Option<End>,
+    /// Where a roll back from here led.
+    pub returned_to: Option<TaskId>,
+    /// One for each decision that may be needed, in turn.
+    pub seats: Vec<Seat>,
+    /// To whom it was copied, in order of ids.
+    pub ccs: Vec<PersonId>,
+    /// How many reminders are past.
+    pub reminded: usize,
+    /// Whether what happens to an overdue task has happened.
+    pub overdue: bool,
+    /// When people were last urged.
+    pub urged: BTreeMap<PersonId, Millis>,
+}
+
+/// One decision that a task may need, and who may make it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Whose it is.
+    pub holder: PersonId,
+    /// Who may decide for them.
+    pub stand_ins: Vec<StandIn>,
+    /// Who had to do with it, and since when they no longer have.
+    pub former: Vec<(PersonId, Millis)>,
+    /// How it stands: not begun until it is in turn.
+    pub status: Status,
+    /// How it ended.
+    pub end: Option<End>,
+}
+
+/// Somebody who may decide for the holder of a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandIn {
+    /// Who.
+    pub person: PersonId,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why somebody may decide for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    /// As a substitute of somebody who is away.
+    Substitute,
+    /// As the leader of somebody who is late.
+    Escalation,
+}
+
+/// One person's share of a task, as rows keep it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Whose, how it stands, and when it ended.
+    pub part: flow::Part,
+    /// For whom it is, where it is not their own.
+    pub on_behalf_of: Option<PersonId>,
+}
+
+impl Seat {
+    pub(super) fn new(holder: PersonId) -> Self {
+        let (stand_ins, former) = (Vec::new(), Vec::new());
+        Self { holder, stand_ins, former, status: Status::Unstarted, end: None }
+    }
+
+    /// Whether its decision may be made now.
+    pub fn in_turn(&self) -> bool {
+        self.status == Status::InProcess
+    }
+
+    /// Whether its decision is still to come.
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, Status::InProcess | Status::Unstarted)
+    }
+
+    /// Everybody who may decide: the holder, then who stands in.
+    pub fn deciders(&self) -> impl Iterator<Item = PersonId> {
+        std::iter::once(self.holder).chain(self.stand_ins.iter().map(|one| one.person))
+    }
+
+    /// Whether a person may decide.
+    pub fn is_for(&self, person: PersonId) -> bool {
+        self.deciders().any(|decider| decider == person)
+    }
+}
+
+impl Task {
+    /// Whether anything is still to be decided.
+    pub fn is_open(&self) -> bool {
+        self.status == Status::InProcess
+    }
+
+    /// Everybody who may decide now, each once.
+    pub fn waits_for(&self) -> Vec<PersonId> {
+        let mut people = Vec::new();
+        for person in self.seats.iter().filter(|seat| seat.in_turn()).flat_map(Seat::deciders) {
+            if !people.contains(&person) {
+                people.push(person);
+            }
+        }
+        people
+    }
+
+    /// What a person decided, and when.
+    pub fn decision_of(&self, person: PersonId) -> Option<(Status, Millis)> {
+        self.seats.iter().find_map(|seat| {
+            let end = seat.end.filter(|end| end.by == Some(person))?;
+            let decided = matches!(seat.status, Status::Agreed | Status::Rejected);
+            decided.then_some((seat.status, end.at))
+        })
+    }
+
+    /// Its parts, one for everybody who has or had to do with a seat.
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for seat in &self.seats {
+            let end_time = seat.end.map_or(Millis(0), |end| end.at);
+            let mut add = |person, status, end_time| {
+                let on_behalf_of = (person != seat.holder).then_some(seat.holder);
+                let part = flow::Part { person, status, end_time };
+                parts.push(Part { part, on_behalf_of });
+            };
+            seat.deciders().for_each(|person| add(person, seat.status, end_time));
+            for (person, at) in &seat.former {
+                add(*person, Status::AutoEnd, *at);
+            }
+        }
+        parts
+    }
+}
+
+impl State {
+    /// Whether anything can still happen.
+    pub fn is_open(&self) -> bool {
+        self.status == Status::InProcess
+    }
+
+    /// A task of it.
+    pub fn task(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.id == id)
+    }
+
+    /// The node of the definition whose rules a step has; the start has its own name.
+    pub fn node_of<'s>(&'s self, key: &'s str) -> &'s str {
+        let added = self.added.iter().find(|insertion| insertion.key == key);
+        added.map_or(key, |insertion| &insertion.node)
+    }
+
+    /// The tasks that wait for somebody.
+    pub fn open_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| task.is_open())
+    }
+
+    /// As queries, lists and cards see it.
+    pub fn instance(&self) -> flow::Instance {
+        let end = |end: Option<End>| end.map_or(Millis(0), |end| end.at);
+        let task = |task: &Task| flow::Task {
+            id: task.id,
+            node: task.key.clone(),
+            logic: task.logic,
+            status: task.status,
+            start_time: task.start_time,
+            end_time: end(task.end),
+            parts: task.parts().into_iter().map(|part| part.part).collect(),
+            ccs: task.ccs.clone(),
+        };
+        flow::Instance {
+            id: self.instance,
+            flow: self.flow,
+            initiator: self.initiator,
+            status: self.status,
+            start_time: self.start_time,
+            end_time: end(self.end),
+            details: self.details.clone(),
+            tasks: self.tasks.iter().map(task).collect(),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Flows that the hub runs, from the outside: files, instances, people and time.
+//!
+//! Stories are told with the people of `support`; random histories are compared with a model that
+//! shares no function with the rules (`oracle`).
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod chains;
+mod decisions;
+mod examples;
+mod files;
+mod oracle;
+mod random;
+mod rights;
+mod substitutes;
+mod support;
+mod time;
