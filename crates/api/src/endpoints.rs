@@ -20,6 +20,13 @@ pub(crate) struct Endpoint {
     pub(crate) about: fn() -> Operation,
 }
 
+impl Endpoint {
+    /// Whether tokens of store apps are refused: pages of the aPaaS family name custom apps alone.
+    pub(crate) fn takes_custom_apps_only(&self) -> bool {
+        self.path.starts_with("/open-apis/apaas/")
+    }
+}
+
 const APPROVAL: &str = "approval:approval";
 const APPROVAL_READ: &str = "approval:approval:readonly";
 const APPROVAL_LIST_READ: &str = "approval:approval.list:readonly";
@@ -64,6 +71,33 @@ pub(crate) static APP_TOKEN: Endpoint = Endpoint {
     scopes: None,
     tier: Tier::Token,
     about: openapi::app_token,
+};
+
+pub(crate) static STORE_APP_TOKEN: Endpoint = Endpoint {
+    name: "app_access_token.store",
+    method: Method::POST,
+    path: "/open-apis/auth/v3/app_access_token",
+    scopes: None,
+    tier: Tier::Token,
+    about: openapi::store_app_token,
+};
+
+pub(crate) static STORE_TENANT_TOKEN: Endpoint = Endpoint {
+    name: "tenant_access_token.store",
+    method: Method::POST,
+    path: "/open-apis/auth/v3/tenant_access_token",
+    scopes: None,
+    tier: Tier::Token,
+    about: openapi::store_tenant_token,
+};
+
+pub(crate) static RESEND_TICKET: Endpoint = Endpoint {
+    name: "app_ticket.resend",
+    method: Method::POST,
+    path: "/open-apis/auth/v3/app_ticket/resend",
+    scopes: None,
+    tier: Tier::Token,
+    about: openapi::resend_ticket,
 };
 
 pub(crate) static PUT_APPROVAL: Endpoint = Endpoint {

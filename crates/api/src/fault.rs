@@ -19,6 +19,7 @@ pub(crate) enum Code {
     InvalidToken,
     UserToken,
     TokenPrefix,
+    CustomOnly,
     NoScope,
     Fields,
     Param,
@@ -53,6 +54,9 @@ impl Code {
             Self::InvalidToken => (99_991_663, BAD, INVALID_TOKEN),
             Self::UserToken => (99_991_668, BAD, INVALID_TOKEN),
             Self::TokenPrefix => (99_991_671, BAD, "Invalid token: must start with t-/u-"),
+            Self::CustomOnly => {
+                (99_991_673, BAD, "The app is not authorized: this call takes custom apps only.")
+            }
             Self::NoScope => (99_991_672, BAD, "Access denied."),
             Self::Fields => (99_992_402, BAD, "field validation failed"),
             Self::Param => (1_390_001, BAD, "param is invalid"),

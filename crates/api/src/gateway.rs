@@ -114,6 +114,9 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
     let routes = routes
         .add(&endpoints::TENANT_TOKEN, tokens::tenant)
         .add(&endpoints::APP_TOKEN, tokens::app)
+        .add(&endpoints::STORE_APP_TOKEN, tokens::store_app)
+        .add(&endpoints::STORE_TENANT_TOKEN, tokens::store_tenant)
+        .add(&endpoints::RESEND_TICKET, tokens::resend_ticket)
         .add(&endpoints::PUT_APPROVAL, external_approvals::put)
         .add(&endpoints::GET_APPROVAL, external_approvals::get)
         .add(&endpoints::SYNC_INSTANCE, external_instances::sync)
@@ -232,6 +235,10 @@ async fn admit(
         None => None,
         Some(_) => Some(authenticate(api, headers).await?),
     };
+    let is_store_app = caller.as_ref().is_some_and(|caller| caller.app.tenant.is_none());
+    if is_store_app && endpoint.takes_custom_apps_only() {
+        return Err(Fault::new(Code::CustomOnly));
+    }
     let key = match (&caller, endpoint.tier) {
         (Some(caller), Tier::Thousand | Tier::Hundred) => {
             Key::App(endpoint.name, caller.app.id, caller.tenant)
@@ -269,7 +276,7 @@ async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Fault> {
     api.hub.authenticate(token).await?.map_err(|fault| {
         Fault::new(match fault {
             TokenFault::Invalid => Code::InvalidToken,
-            TokenFault::Disabled => Code::AppDisabled,
+            TokenFault::Disabled | TokenFault::NotInstalled => Code::AppDisabled,
         })
     })
 }

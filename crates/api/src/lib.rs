@@ -5,6 +5,7 @@
 
 mod cards;
 mod endpoints;
+mod events;
 mod external_approvals;
 mod external_instances;
 mod external_instances_read;
@@ -29,6 +30,7 @@ use engine::Hub;
 
 pub use cards::renderers;
 pub use endpoints::{ALL_SCOPES, READ_SCOPES};
+pub use events::ticket_event;
 pub use limit::Limits;
 pub use observe::router as observe_router;
 

@@ -190,7 +190,7 @@ async fn fill(hub: &Hub) -> Sample {
         for flow in FLOW_NAMES.len()..FLOWS {
             let label = vec![("2052".to_owned(), format!("流程{flow}"))];
             let details = FlowDetails { label, namespace: "package_demo".to_owned() };
-            engine::flows::define(tx, cx, app.tenant, &api_id(flow), &details)?;
+            engine::flows::define(tx, cx, app.tenant.unwrap(), &api_id(flow), &details)?;
         }
         Ok(())
     })

@@ -235,24 +235,40 @@ pub enum TenantCommand {
     },
 }
 
+/// `app create`
+#[derive(Args, Debug)]
+pub struct NewAppArgs {
+    /// The key of its tenant
+    #[arg(long, required_unless_present = "store", conflicts_with = "store")]
+    pub tenant: Option<String>,
+    /// Make a store app, which tenants install, instead of one tenant's own
+    #[arg(long)]
+    pub store: bool,
+    /// Where a store app's events go, such as its ticket every hour; an http or https URL
+    #[arg(
+        long,
+        requires = "store",
+        default_value = "",
+        value_name = "URL",
+        hide_default_value = true
+    )]
+    pub event_url: String,
+    /// What people call it
+    #[arg(long)]
+    pub name: String,
+    /// A scope that it holds; repeat it, or `all`, or `read`
+    #[arg(long = "scope", required = true)]
+    pub scopes: Vec<String>,
+    /// Where the settings and the data are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
 /// Applications.
 #[derive(Debug, Subcommand)]
 pub enum AppCommand {
     /// Create an app and show its secret, once
-    Create {
-        /// The key of its tenant
-        #[arg(long)]
-        tenant: String,
-        /// What people call it
-        #[arg(long)]
-        name: String,
-        /// A scope that it holds; repeat it, or `all`, or `read`
-        #[arg(long = "scope", required = true)]
-        scopes: Vec<String>,
-        /// Where the settings and the data are.
-        #[command(flatten)]
-        place: Place,
-    },
+    Create(NewAppArgs),
     /// List apps
     List {
         /// Where the settings and the data are.
@@ -282,6 +298,47 @@ pub enum AppCommand {
     Disable {
         /// Its id (`cli_…`)
         app: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Let a tenant use a store app
+    Install {
+        /// Its id (`cli_…`)
+        app: String,
+        /// The key of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Refuse a store app in a tenant; what it wrote there stays
+    Uninstall {
+        /// Its id (`cli_…`)
+        app: String,
+        /// The key of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show the ticket that a store app is sent in this hour
+    Ticket {
+        /// Its id (`cli_…`)
+        app: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Say where a store app's events go, and make its verification token anew
+    Events {
+        /// Its id (`cli_…`)
+        app: String,
+        /// An http or https URL; empty for nowhere
+        #[arg(long)]
+        url: String,
         /// Where the settings and the data are.
         #[command(flatten)]
         place: Place,

@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::serve::follow_joins;
 use crate::server::{serve, stop_signal};
 use crate::tls::{Tls, self_signed};
-use crate::{observe, open};
+use crate::{deliver, observe, open};
 
 pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let mut config = Config::defaults()?;
@@ -51,6 +51,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let sample = hub.demo(&plan, |made| bar.set_position(made as u64)).await?;
     bar.finish_and_clear();
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), deliver::client()?));
 
     let kept = args.data.as_ref().map(|dir| dir.display().to_string());
     let welcome = welcome(&url, kept.as_deref(), cert.as_deref(), &sample);
@@ -62,8 +63,10 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
         access_log: false,
     };
     serve(listener, tls, api::router(api), stop).await;
-    joins.abort();
-    let _ = joins.await;
+    for task in [joins, sending] {
+        task.abort();
+        let _ = task.await;
+    }
     output.note("stopped");
     Ok(())
 }

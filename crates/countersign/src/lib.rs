@@ -3,10 +3,12 @@
 //! Owns import formats and what is printed at a terminal. Knows no rules, no SQL and no member of
 //! the wire.
 
+mod apps;
 pub mod cli;
 mod clock;
 pub mod config;
 mod copy;
+pub mod deliver;
 mod dev;
 mod flow;
 mod import;

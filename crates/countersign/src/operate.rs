@@ -1,21 +1,17 @@
 //! What operators do with a data folder or database, one command a function.
 
 use anyhow::{Context, Result, bail};
-use api::{ALL_SCOPES, READ_SCOPES};
 use domain::Millis;
-use engine::access::{
-    NewApp, app_create, app_disable, app_reset_secret, app_scopes, tenant_create,
-};
+use engine::access::tenant_create;
 use engine::people::Imported;
 use engine::{Error, Hub};
-use secrecy::ExposeSecret;
 use serde_json::json;
-use store::access::{app_all, tenant_all};
+use store::access::tenant_all;
 
-use crate::cli::{AppCommand, Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
+use crate::cli::{Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
 use crate::config::Config;
 use crate::output::Output;
-use crate::{copy, import, migrate, open, people_csv};
+use crate::{apps, copy, import, migrate, open, people_csv};
 
 pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
     match command {
@@ -23,7 +19,7 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
             create_tenant(&place, key, name, output).await
         }
         Operate::Tenant(TenantCommand::List { place }) => list_tenants(&place, output).await,
-        Operate::App(command) => app(command, output).await,
+        Operate::App(command) => apps::run(command, output).await,
         Operate::People(PeopleCommand::Import { file, tenant, place }) => {
             import_people(&place, &file, tenant, output).await
         }
@@ -66,101 +62,10 @@ async fn list_tenants(place: &Place, output: Output) -> Result<()> {
     Ok(())
 }
 
-async fn app(command: AppCommand, output: Output) -> Result<()> {
-    match command {
-        AppCommand::Create { tenant, name, scopes, place } => {
-            let hub = open::existing(&config(&place)?).await?;
-            let scopes = scope_list(&scopes)?;
-            let new = NewApp { tenant_key: tenant, name, scopes, key: None, secret: None };
-            let (app, secret) = hub.write(move |tx, cx| app_create(tx, cx, &new)).await?;
-            show_secret(&app.key, secret.expose_secret(), output);
-        }
-        AppCommand::List { place } => list_apps(&place, output).await?,
-        AppCommand::Scopes { app, scopes, place } => {
-            let hub = open::existing(&config(&place)?).await?;
-            let scopes = scope_list(&scopes)?;
-            let app = hub.write(move |tx, _| app_scopes(tx, &app, &scopes)).await?;
-            output.answer(
-                &format!("{} holds: {}", app.key, app.scopes.join(" ")),
-                &json!({"app_id": app.key, "scopes": app.scopes}),
-            );
-        }
-        AppCommand::ResetSecret { app, place } => {
-            let hub = open::existing(&config(&place)?).await?;
-            let reset = hub.write(move |tx, cx| app_reset_secret(tx, cx, &app));
-            let (app, secret) = reset.await?;
-            show_secret(&app.key, secret.expose_secret(), output);
-        }
-        AppCommand::Disable { app, place } => switch_app(&place, app, true, output).await?,
-        AppCommand::Enable { app, place } => switch_app(&place, app, false, output).await?,
-    }
-    Ok(())
-}
-
-async fn switch_app(place: &Place, app: String, disabled: bool, output: Output) -> Result<()> {
-    let hub = open::existing(&config(place)?).await?;
-    let app = hub.write(move |tx, _| app_disable(tx, &app, disabled)).await?;
-    let state = if app.disabled { "disabled" } else { "enabled" };
-    output.answer(
-        &format!("{} is {state}", app.key),
-        &json!({"app_id": app.key, "disabled": app.disabled}),
-    );
-    Ok(())
-}
-
-async fn list_apps(place: &Place, output: Output) -> Result<()> {
-    let hub = open::existing(&config(place)?).await?;
-    let (apps, tenants) = hub.read(|tx, _| Ok((app_all(tx)?, tenant_all(tx)?))).await?;
-    let rows: Vec<_> = apps
-        .into_iter()
-        .map(|app| {
-            let tenant = tenants.iter().find(|tenant| tenant.id == app.tenant);
-            let state = if app.disabled { "disabled" } else { "enabled" };
-            vec![
-                app.key,
-                tenant.map(|tenant| tenant.key.clone()).unwrap_or_default(),
-                app.name,
-                state.to_owned(),
-                date(app.created_at),
-                app.scopes.join(" "),
-            ]
-        })
-        .collect();
-    output.table(&["app_id", "tenant_key", "name", "state", "created", "scopes"], &rows);
-    Ok(())
-}
-
 pub(crate) fn date(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at.get())
         .map(|time| time.strftime("%Y-%m-%d").to_string())
         .unwrap_or_default()
-}
-
-fn show_secret(app: &str, secret: &str, output: Output) {
-    output.answer(
-        &format!("app id      {app}\napp secret  {secret}\nThe secret is not shown again."),
-        &json!({"app_id": app, "app_secret": secret}),
-    );
-}
-
-/// Scopes as given, with `all` and `read` spelled out. A misspelt one would only show as a refusal
-/// much later, so it is refused here.
-fn scope_list(given: &[String]) -> Result<Vec<String>> {
-    let mut scopes: Vec<String> = Vec::new();
-    for scope in given {
-        let meant: &[&str] = match scope.as_str() {
-            "all" => ALL_SCOPES,
-            "read" => READ_SCOPES,
-            one if ALL_SCOPES.contains(&one) => &[one],
-            other => {
-                bail!("`{other}` is not a scope; there are: all, read, {}", ALL_SCOPES.join(", "))
-            }
-        };
-        scopes.extend(meant.iter().map(|s| (*s).to_owned()));
-    }
-    scopes.sort();
-    scopes.dedup();
-    Ok(scopes)
 }
 
 /// People in one transaction.

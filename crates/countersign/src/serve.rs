@@ -15,7 +15,7 @@ use crate::config::{Config, address};
 use crate::output::Output;
 use crate::server::{serve, stop_signal};
 use crate::tls::Tls;
-use crate::{observe, open};
+use crate::{deliver, observe, open};
 
 pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     let config = Config::load(&args)?;
@@ -42,6 +42,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     tokio::spawn(observe::upkeep(metrics));
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
     let folding = tokio::spawn(fold_counts(Arc::clone(&hub)));
+    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), deliver::client()?));
     if config.is_on_server() {
         tracing::info!(url, "serving from a database");
     } else {
@@ -67,7 +68,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     }
     serve(listener, tls, api::router(api), wait(stopped)).await;
     // The data is closed before the folder's lock goes.
-    for task in [joins, folding] {
+    for task in [joins, folding, sending] {
         task.abort();
         let _ = task.await;
     }

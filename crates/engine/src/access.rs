@@ -8,10 +8,11 @@ use domain::{AppId, Millis, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use store::Tx;
 use store::access::{self as rows, App, Tenant};
+use store::store_app;
 use subtle::ConstantTimeEq;
 
 use crate::keys::{Keyring, Use};
-use crate::token::{self, Claims, LIFETIME_MS, SKEW_MS, Signed, Unverified};
+use crate::token::{self, Claims, LIFETIME_MS, NO_TENANT, SKEW_MS, Signed, Unverified};
 use crate::{Context, Error, Hub, Result};
 
 /// An app that proved who it is.
@@ -37,6 +38,8 @@ pub enum TokenFault {
     Invalid,
     /// The app is switched off.
     Disabled,
+    /// The store app is not installed in the tenant, or not any more.
+    NotInstalled,
 }
 
 /// A token with its remaining life.
@@ -57,6 +60,16 @@ pub enum IssueFault {
     WrongSecret,
     /// The app is switched off.
     Disabled,
+    /// A custom app asked as a store app, or the other way round.
+    WrongKind,
+    /// The ticket is not the app's, or too old.
+    WrongTicket,
+    /// The token is not a store app's own one, or too old.
+    WrongAppToken,
+    /// The tenant has not installed the app.
+    NotInstalled,
+    /// The app has nowhere to receive a ticket.
+    NoEvents,
 }
 
 /// A token is handed out again while it lives at least half an hour (page of the endpoints).
@@ -65,35 +78,64 @@ const REUSE_MS: i64 = LIFETIME_MS - 1_800_000;
 /// latest (at most 2 s is promised).
 const APP_FRESH_MS: i64 = 1_000;
 
-/// Apps as read lately, so that a request needs no read to know its caller; and of each app the
-/// token whose signature was found good last, since an app sends the same one for hours.
+/// Apps as read lately, so that a request needs no read to know its caller; and of each app in each
+/// tenant the token whose signature was found good last, since an app sends the same one for hours.
 #[derive(Default)]
 pub(crate) struct Directory {
-    apps: RwLock<HashMap<AppId, (Arc<App>, Millis)>>,
-    tokens: RwLock<HashMap<AppId, Signed>>,
+    apps: RwLock<HashMap<(AppId, TenantId), (Known, Millis)>>,
+    tokens: RwLock<HashMap<(AppId, TenantId), Signed>>,
+}
+
+/// An app as it stands in one tenant.
+#[derive(Clone)]
+struct Known {
+    app: Arc<App>,
+    place: Place,
+}
+
+/// Where an app stands in a tenant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It belongs there, or was installed.
+    Home,
+    /// A store app that is not installed.
+    NotInstalled,
+    /// Another tenant's own.
+    Foreign,
+}
+
+fn known(tx: &mut Tx<'_>, app: AppId, tenant: TenantId) -> Result<Option<Known>> {
+    let Some(app) = rows::app_by_id(tx, app)? else { return Ok(None) };
+    let place = match app.tenant {
+        Some(home) if home == tenant => Place::Home,
+        Some(_) => Place::Foreign,
+        None if store_app::install_exists(tx, tenant, app.id)? => Place::Home,
+        None => Place::NotInstalled,
+    };
+    Ok(Some(Known { app: Arc::new(app), place }))
 }
 
 impl Directory {
     fn is_verified(&self, token: &Unverified) -> bool {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         // In constant time: how much of a signature is right is nobody's business.
-        tokens.get(&token.claims.app).is_some_and(|known| known.ct_eq(&token.signed).into())
+        tokens.get(&token.claims.key()).is_some_and(|known| known.ct_eq(&token.signed).into())
     }
 
     fn verified(&self, token: &Unverified) {
         let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
-        tokens.insert(token.claims.app, token.signed);
+        tokens.insert(token.claims.key(), token.signed);
     }
 
-    fn get(&self, id: AppId, now: Millis) -> Option<Arc<App>> {
+    fn get(&self, claims: &Claims, now: Millis) -> Option<Known> {
         let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
-        let (app, read_at) = apps.get(&id)?;
-        (0..APP_FRESH_MS).contains(&(now.get() - read_at.get())).then(|| Arc::clone(app))
+        let (known, read_at) = apps.get(&claims.key())?;
+        (0..APP_FRESH_MS).contains(&(now.get() - read_at.get())).then(|| known.clone())
     }
 
-    fn put(&self, app: &Arc<App>, now: Millis) {
+    fn put(&self, claims: &Claims, known: &Known, now: Millis) {
         let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-        apps.insert(app.id, (Arc::clone(app), now));
+        apps.insert(claims.key(), (known.clone(), now));
     }
 }
 
@@ -113,21 +155,23 @@ impl Hub {
         if !(-SKEW_MS..LIFETIME_MS).contains(&age) {
             return Ok(Err(TokenFault::Invalid));
         }
-        let app = match self.directory.get(claims.app, context.now) {
-            Some(app) => app,
-            None => match self.read(move |tx, _| Ok(rows::app_by_id(tx, claims.app)?)).await? {
+        let known = match self.directory.get(&claims, context.now) {
+            Some(known) => known,
+            None => match self.read(move |tx, _| known(tx, claims.app, claims.tenant)).await? {
                 None => return Ok(Err(TokenFault::Invalid)),
-                Some(app) => {
-                    let app = Arc::new(app);
-                    self.directory.put(&app, context.now);
-                    app
+                Some(known) => {
+                    self.directory.put(&claims, &known, context.now);
+                    known
                 }
             },
         };
-        Ok(if app.tenant != claims.tenant || app.epoch != i64::from(claims.epoch) {
+        let Known { app, place } = known;
+        Ok(if place == Place::Foreign || app.epoch != i64::from(claims.epoch) {
             Err(TokenFault::Invalid)
         } else if app.disabled {
             Err(TokenFault::Disabled)
+        } else if place == Place::NotInstalled {
+            Err(TokenFault::NotInstalled)
         } else {
             Ok(Caller { tenant: claims.tenant, app })
         })
@@ -139,34 +183,59 @@ impl Hub {
         app_key: String,
         secret: SecretString,
     ) -> Result<Result<Issued, IssueFault>> {
-        let context = self.context();
-        let (now, keys) = (context.now, Arc::clone(&context.keys));
+        let (app, issued_at) = match self.prove(app_key, secret).await? {
+            Ok(proved) => proved,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let Some(tenant) = app.tenant else { return Ok(Err(IssueFault::WrongKind)) };
+        self.issue(&app, tenant, issued_at).await.map(Ok)
+    }
+
+    /// The app that this is the secret of, and when its current token was issued.
+    pub(crate) async fn prove(
+        &self,
+        app_key: String,
+        secret: SecretString,
+    ) -> Result<Result<(App, Option<Millis>), IssueFault>> {
         let found = self
             .read(move |tx, _| {
                 let Some(app) = rows::app_by_key(tx, &app_key)? else { return Ok(None) };
-                let issued_at = rows::token_issued_at(tx, app.tenant, app.id)?;
+                let tenant = app.tenant.unwrap_or(NO_TENANT);
+                let issued_at = rows::token_issued_at(tx, tenant, app.id)?;
                 Ok(Some((app, issued_at)))
             })
             .await?;
-        let Some((app, issued_at)) = found else { return Ok(Err(IssueFault::UnknownApp)) };
-        if !secret_fits(&keys, &app, &secret) {
-            return Ok(Err(IssueFault::WrongSecret));
-        }
-        if app.disabled {
-            return Ok(Err(IssueFault::Disabled));
-        }
+        Ok(match found {
+            None => Err(IssueFault::UnknownApp),
+            Some((app, _)) if !secret_fits(&self.context().keys, &app, &secret) => {
+                Err(IssueFault::WrongSecret)
+            }
+            Some((app, _)) if app.disabled => Err(IssueFault::Disabled),
+            Some(proved) => Ok(proved),
+        })
+    }
+
+    /// The current token of an app in a tenant: a new one, unless half an hour of the one issued
+    /// last is left.
+    pub(crate) async fn issue(
+        &self,
+        app: &App,
+        tenant: TenantId,
+        issued_at: Option<Millis>,
+    ) -> Result<Issued> {
+        let now = self.now();
         let fresh = now.plus(-REUSE_MS)..=now.plus(SKEW_MS);
         let issued_at = match issued_at.filter(|at| fresh.contains(at)) {
             Some(at) => at,
-            None => self.renew(app.tenant, app.id).await?,
+            None => self.renew(tenant, app.id).await?,
         };
         let epoch = u32::try_from(app.epoch).unwrap_or(u32::MAX);
-        let claims = Claims { app: app.id, tenant: app.tenant, epoch, issued_at };
+        let claims = Claims { app: app.id, tenant, epoch, issued_at };
         let left = issued_at.plus(LIFETIME_MS).get() - now.get();
-        Ok(Ok(Issued {
-            token: token::encode(&keys, &claims).into(),
+        Ok(Issued {
+            token: token::encode(&self.context().keys, &claims).into(),
             expires_in: left.min(LIFETIME_MS) / 1_000,
-        }))
+        })
     }
 
     /// Several callers may find the token too old at once; the row lets one win.
@@ -192,11 +261,20 @@ fn secret_fits(keys: &Keyring, app: &App, secret: &SecretString) -> bool {
     keys.verify_any(Use::AppSecret, &parts, &app.secret_mac)
 }
 
+/// Whose an app is.
+#[derive(Clone, Debug)]
+pub enum Owner {
+    /// A custom app of the tenant with this key.
+    Tenant(String),
+    /// A store app, which tenants install.
+    Store,
+}
+
 /// A new app.
 #[derive(Clone, Debug)]
 pub struct NewApp {
-    /// The key of its tenant.
-    pub tenant_key: String,
+    /// Whose it is.
+    pub owner: Owner,
     /// What people call it.
     pub name: String,
     /// The scopes that it holds.
@@ -229,8 +307,13 @@ pub fn tenant_create(tx: &mut Tx<'_>, cx: &Context, key: &str, name: &str) -> Re
 
 /// Creates an app, and tells its secret for the only time.
 pub fn app_create(tx: &mut Tx<'_>, cx: &Context, new: &NewApp) -> Result<(App, SecretString)> {
-    let tenant = rows::tenant_by_key(tx, &new.tenant_key)?
-        .ok_or_else(|| Error::NotFound(format!("the tenant `{}`", new.tenant_key)))?;
+    let tenant = match &new.owner {
+        Owner::Store => None,
+        Owner::Tenant(key) => {
+            let found = rows::tenant_by_key(tx, key)?;
+            Some(found.ok_or_else(|| Error::NotFound(format!("the tenant `{key}`")))?.id)
+        }
+    };
     let random: [u8; 8] = cx.ids.random();
     let key = new.key.clone().unwrap_or_else(|| format!("cli_{}", HEXLOWER.encode(&random)));
     if rows::app_by_key(tx, &key)?.is_some() {
@@ -239,7 +322,7 @@ pub fn app_create(tx: &mut Tx<'_>, cx: &Context, new: &NewApp) -> Result<(App, S
     let secret = new.secret.clone().unwrap_or_else(|| new_secret(cx));
     let app = App {
         id: AppId(cx.ids.next(cx.now)),
-        tenant: tenant.id,
+        tenant,
         name: new.name.clone(),
         secret_mac: secret_mac(&cx.keys, &key, &secret).to_vec(),
         key,

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use store::Tx;
 
-use crate::access::{NewApp, app_create, tenant_create};
+use crate::access::{NewApp, Owner, app_create, tenant_create};
 use crate::import::{self, Record};
 use crate::people::{ImportedPerson, import as import_person};
 use crate::{Caller, Context, Error, Hub, Result, definitions, demo_flows, sync};
@@ -267,7 +267,7 @@ fn company(tx: &mut Tx<'_>, cx: &Context, plan: &Plan) -> Result<()> {
         (OTHER, OTHER_TENANT, &plan.all_scopes),
     ] {
         let app = NewApp {
-            tenant_key: tenant_key.to_owned(),
+            owner: Owner::Tenant(tenant_key.to_owned()),
             name: key.to_owned(),
             scopes: scopes.clone(),
             key: Some(key.to_owned()),
@@ -303,7 +303,9 @@ fn company(tx: &mut Tx<'_>, cx: &Context, plan: &Plan) -> Result<()> {
 fn caller(tx: &mut Tx<'_>) -> Result<Caller> {
     let app = store::access::app_by_key(tx, APP.0)?
         .ok_or_else(|| Error::NotFound(format!("the app `{}`", APP.0)))?;
-    Ok(Caller { tenant: app.tenant, app: Arc::new(app) })
+    let tenant =
+        app.tenant.ok_or_else(|| Error::Internal("the demo's app has no tenant".into()))?;
+    Ok(Caller { tenant, app: Arc::new(app) })
 }
 
 fn definition(code: &str, chinese: &str, english: &str) -> DefinitionRequest {

@@ -179,7 +179,7 @@ fn one(
 }
 
 fn caller(tx: &mut Tx<'_>, tenant: TenantId, app: &str) -> Result<Caller, Stop> {
-    let found = store::access::app_by_key(tx, app)?.filter(|found| found.tenant == tenant);
+    let found = store::access::app_by_key(tx, app)?.filter(|found| found.tenant == Some(tenant));
     let found = found.ok_or_else(|| bad("app_id", format!("the tenant has no app `{app}`")))?;
     Ok(Caller { tenant, app: Arc::new(found) })
 }

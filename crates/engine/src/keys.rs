@@ -25,6 +25,7 @@ pub(crate) enum Use {
     AppSecret,
     Page,
     Callback,
+    Ticket,
 }
 
 impl Use {
@@ -34,6 +35,7 @@ impl Use {
             Self::AppSecret => b"countersign app secret v1",
             Self::Page => b"countersign page token v1",
             Self::Callback => b"countersign callback secrets v1",
+            Self::Ticket => b"countersign app ticket v1",
         }
     }
 }

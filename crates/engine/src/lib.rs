@@ -21,6 +21,7 @@ pub mod inbox;
 pub mod keys;
 mod page;
 pub mod people;
+pub mod store_apps;
 pub mod sync;
 pub mod tasks;
 mod token;

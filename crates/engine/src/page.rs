@@ -159,7 +159,7 @@ pub(crate) mod tests {
         let app = App {
             id: AppId(app),
             key: "cli_a".to_owned(),
-            tenant: TenantId(tenant),
+            tenant: Some(TenantId(tenant)),
             name: "oa".to_owned(),
             secret_mac: Vec::new(),
             epoch: 0,

@@ -1,6 +1,6 @@
-//! The form of a tenant access token: signed, never stored.
+//! The form of an access token: signed, never stored.
 //!
-//! `t-` and lower-case base32 of version, key id, app, tenant, epoch, time of issue and a shortened
+//! `t-`, or `a-` for a store app's own token, and lower-case base32 of version, key id, app, tenant, epoch, time of issue and a shortened
 //! HMAC. It survives a restart and is accepted by every process that has the key.
 
 use data_encoding::{BASE32_NOPAD, Encoding};
@@ -13,7 +13,14 @@ pub(crate) const LIFETIME_MS: i64 = 7_200_000;
 /// How far in the future a time of issue is accepted: clocks of several processes differ.
 pub(crate) const SKEW_MS: i64 = 60_000;
 
-const PREFIX: &str = "t-";
+/// Stands for the tenant in a store app's own token. No tenant has this id.
+pub(crate) const NO_TENANT: TenantId = TenantId(0);
+
+/// What a token starts with tells what it is good for.
+fn prefix(tenant: TenantId) -> &'static str {
+    if tenant == NO_TENANT { "a-" } else { "t-" }
+}
+
 const VERSION: u8 = 1;
 const MAC_BYTES: usize = 16;
 const BODY_BYTES: usize = 1 + KEY_ID_BYTES + 8 + 8 + 4 + 8;
@@ -27,6 +34,13 @@ pub(crate) struct Claims {
     pub(crate) issued_at: Millis,
 }
 
+impl Claims {
+    /// Which app, and where.
+    pub(crate) fn key(&self) -> (AppId, TenantId) {
+        (self.app, self.tenant)
+    }
+}
+
 /// The token for `claims`. The same claims and key give the same token.
 pub(crate) fn encode(keys: &Keyring, claims: &Claims) -> String {
     let mut bytes = Vec::with_capacity(BODY_BYTES + MAC_BYTES);
@@ -38,7 +52,7 @@ pub(crate) fn encode(keys: &Keyring, claims: &Claims) -> String {
     bytes.extend(claims.issued_at.get().to_be_bytes());
     let mac = keys.sign(Use::Token, &[&bytes]);
     bytes.extend(&mac[..MAC_BYTES]);
-    format!("{PREFIX}{}", BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
+    format!("{}{}", prefix(claims.tenant), BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
 }
 
 /// The bytes of a token, signature included.
@@ -61,7 +75,7 @@ impl Unverified {
 
 /// Reads a token without checking who signed it.
 pub(crate) fn decode(token: &str) -> Option<Unverified> {
-    let text = token.strip_prefix(PREFIX)?.as_bytes();
+    let text = token.get(prefix(NO_TENANT).len()..)?.as_bytes();
     let mut signed: Signed = [0; BODY_BYTES + MAC_BYTES];
     let encoding = lower_base32();
     if encoding.decode_len(text.len()).ok()? != signed.len() {
@@ -82,7 +96,7 @@ pub(crate) fn decode(token: &str) -> Option<Unverified> {
         epoch: u32::from_be_bytes(*epoch),
         issued_at: Millis(i64::from_be_bytes(*issued_at)),
     };
-    Some(Unverified { claims, signed })
+    token.starts_with(prefix(claims.tenant)).then_some(Unverified { claims, signed })
 }
 
 fn lower_base32() -> &'static Encoding {

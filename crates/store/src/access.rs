@@ -25,8 +25,8 @@ pub struct App {
     pub id: AppId,
     /// Its public id (`cli_…`).
     pub key: String,
-    /// The tenant that it belongs to.
-    pub tenant: TenantId,
+    /// The tenant that it belongs to; none for a store app, which tenants install.
+    pub tenant: Option<TenantId>,
     /// What people call it.
     pub name: String,
     /// Its secret under the server key; never the secret.
@@ -136,6 +136,9 @@ pub fn app_all(tx: &mut Tx<'_>) -> Result<Vec<App>> {
     tx.query_all(select_app!("ORDER BY app_id"), &[], read_app)
 }
 
+/// Stands for the tenant of an app that has none.
+const STORE: i64 = 0;
+
 /// Adds an app.
 pub fn app_insert(tx: &mut Tx<'_>, app: &App) -> Result<()> {
     tx.execute(
@@ -144,7 +147,7 @@ pub fn app_insert(tx: &mut Tx<'_>, app: &App) -> Result<()> {
         &[
             app.id.into(),
             (&app.key).into(),
-            app.tenant.into(),
+            app.tenant.map_or(STORE, TenantId::get).into(),
             (&app.name).into(),
             (&app.secret_mac).into(),
             app.epoch.into(),
@@ -177,7 +180,7 @@ fn read_app(row: &Row<'_>) -> Result<App> {
     Ok(App {
         id: AppId(row.int(0)?),
         key: row.text(1)?,
-        tenant: TenantId(row.int(2)?),
+        tenant: Some(row.int(2)?).filter(|tenant| *tenant != STORE).map(TenantId),
         name: row.text(3)?,
         secret_mac: row.bytes(4)?,
         epoch: row.int(5)?,

@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use crate::{Error, Result, dialect, migrate};
 
 /// Tables that belong to no tenant. All others have a tenant first in their key.
-pub(crate) const GLOBAL: [&str; 5] = ["setting", "tenant", "app", "work_hint", "schema_migration"];
+pub(crate) const GLOBAL: [&str; 7] =
+    ["setting", "tenant", "app", "work_hint", "schema_migration", "store_app", "app_event"];
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,7 +79,7 @@ async fn settings_tenants_and_apps_are_kept() {
             let mut app = access::App {
                 id: AppId(tenant.get() + 1),
                 key: format!("cli_{key}"),
-                tenant,
+                tenant: Some(tenant),
                 name: "OA".into(),
                 secret_mac: vec![0, 255, 7],
                 epoch: 0,

@@ -1,11 +1,12 @@
 //! The OpenAPI document: built from the table of endpoints that requests are routed by, the limits
 //! of the rules and the table of codes, so that it says what the server does.
 //!
-//! What each endpoint takes and answers is described in `external.rs` and `operations.rs`.
+//! What each endpoint takes and answers is described in `tokens.rs`, `external.rs` and `operations.rs`.
 
 mod external;
 mod members;
 mod operations;
+mod tokens;
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,10 @@ use crate::limit::Tier;
 use members::Member;
 
 pub(crate) use external::{check_instances, get_approval, put_approval, sync_instance};
-pub(crate) use operations::{app_token, list_tasks, query_user_tasks, tenant_token};
+pub(crate) use operations::{list_tasks, query_user_tasks};
+pub(crate) use tokens::{
+    app_token, resend_ticket, store_app_token, store_tenant_token, tenant_token,
+};
 
 /// The page that shows the document. It loads nothing from anywhere else.
 pub(crate) const PAGE: &str = include_str!("page.html");
@@ -158,7 +162,8 @@ fn rate(tier: Tier) -> Value {
 
 fn responses(endpoint: &Endpoint, about: &Operation) -> Value {
     let guarded = if endpoint.scopes.is_some() { GUARDED } else { &[] };
-    let codes = COMMON.iter().chain(guarded).chain(about.codes);
+    let custom: &[Code] = if endpoint.takes_custom_apps_only() { &[Code::CustomOnly] } else { &[] };
+    let codes = COMMON.iter().chain(guarded).chain(custom).chain(about.codes);
     let mut by_status: Map<String, Value> = Map::new();
     for code in codes {
         let (number, status, msg) = code.row();

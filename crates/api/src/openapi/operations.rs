@@ -1,51 +1,14 @@
-//! What the token endpoints and the queries take and answer.
+//! What the queries take and answer.
 
 use domain::limits::{API_IDS, FILTER_CODES, FILTER_INSTANCES, FILTER_USERS, ID_CHARS, TEXT_CHARS};
 use serde_json::json;
 
-use super::members::{COUNT, Kind, Member, TIME, all, list, maybe, needed, words};
+use super::members::{Kind, Member, TIME, all, list, maybe, needed, words};
 use super::{Answer, Operation};
 use crate::external_tasks::LARGEST_PAGE;
 use crate::fault::Code;
 use crate::names::{FLOW_STATUS, INSTANCE_STATUS, TASK_SOURCE, TASK_STATE, TASK_STATUS};
 use crate::user_task::LARGEST_LIMIT;
-
-/// What the token endpoints refuse under HTTP 200.
-const REFUSED: &[i64] = &[10_003, 10_005, 10_014];
-
-fn credentials() -> Vec<Member> {
-    vec![
-        needed("app_id", Kind::Text(usize::MAX)).about("The app's id."),
-        needed("app_secret", Kind::Text(usize::MAX)).about("Its secret."),
-    ]
-}
-
-fn token(summary: &'static str, tokens: &[&'static str]) -> Operation {
-    let mut answer = vec![
-        needed("msg", Kind::Text(usize::MAX)),
-        needed("expire", COUNT).about("Whole seconds for which the token is still accepted."),
-    ];
-    answer.extend(tokens.iter().map(|name| needed(name, Kind::Text(usize::MAX))));
-    Operation {
-        summary,
-        page: "tokens",
-        segment: "",
-        query: Vec::new(),
-        body: Some(credentials()),
-        example: json!({"app_id": "cli_demo", "app_secret": "demo-secret"}),
-        answer: Answer::Flat(answer, REFUSED),
-        codes: &[],
-    }
-}
-
-pub(crate) fn tenant_token() -> Operation {
-    token("The token of a custom app in its tenant", &["tenant_access_token"])
-}
-
-pub(crate) fn app_token() -> Operation {
-    let tokens = ["app_access_token", "tenant_access_token"];
-    token("The token of a custom app, under both names", &tokens)
-}
 
 fn filter() -> Vec<Member> {
     let ids = |max| list(Kind::Text(TEXT_CHARS), max);

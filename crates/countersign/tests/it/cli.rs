@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::process::{Client, Server, ask, countersign, found, run, serve, text};
+use crate::process::{Client, Server, ask, countersign, found, http, run, serve, text};
 use crate::support::{APPROVALS, INSTANCES, TASKS, definition, instance, task};
 
 fn dev(more: &[&str]) -> Server {
@@ -198,7 +198,7 @@ async fn health_and_metrics_are_on_a_second_listener() {
     command.arg("--data").arg(folder.path());
     let server = Server::start(command);
     Client::new(server.url(), &app).await;
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http();
     let get = async |base: &str, path: &str| {
         let answer = http.get(format!("{base}{path}")).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())

@@ -21,7 +21,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Request, StatusCode};
-use engine::access::{NewApp, app_create};
+use engine::access::{NewApp, Owner, app_create};
 use hyper::body::Frame;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -281,7 +281,7 @@ async fn human_tasks_are_told_only_to_an_app_with_their_one_scope() {
             (flows, vec![SCOPE]),
         ] {
             let new = NewApp {
-                tenant_key: acme.clone(),
+                owner: Owner::Tenant(acme.clone()),
                 name: key.clone(),
                 scopes: scopes.into_iter().map(str::to_owned).collect(),
                 key: Some(key.clone()),

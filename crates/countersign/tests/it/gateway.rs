@@ -6,7 +6,8 @@ use insta::assert_json_snapshot;
 use serde_json::json;
 
 use crate::support::{
-    APPROVALS, Answer, CHECK, INSTANCES, Setup, TASKS, TOKEN, TestHub, definition, instance, task,
+    APPROVALS, Answer, CHECK, INSTANCES, Setup, TASKS, TOKEN, TestHub, USER_TASKS, definition,
+    instance, task,
 };
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
@@ -109,6 +110,77 @@ async fn the_51st_call_of_a_second_and_the_1001st_of_a_minute_are_too_many() {
     assert_eq!(erp.get(TASKS, &json!({"instance_ids": ["x"]})).await.code(), 0);
     hub.clock.advance(40_000);
     assert_eq!(call().await.code(), 0);
+}
+
+#[tokio::test]
+async fn the_101st_query_of_human_tasks_in_a_minute_is_too_many() {
+    let hub = TestHub::with(Setup { limits: Limits::feishu(), ..Setup::default() }).await;
+    let (app, reader) = (hub.app("cli_oa").await, hub.app("cli_reader").await);
+    let other = hub.app("cli_other").await;
+    let query = json!({"kunlun_user_id": "1234"});
+    hub.clock.advance(12_345);
+    for _ in 0..100 {
+        assert_eq!(app.post(USER_TASKS, &query).await.code(), 0);
+    }
+    let answer = app.post(USER_TASKS, &query).await;
+    assert_eq!((answer.status, answer.code()), (StatusCode::TOO_MANY_REQUESTS, 99_991_400));
+    assert_eq!(header(&answer, "x-ogw-ratelimit-limit"), "100");
+    assert_eq!(header(&answer, "x-ogw-ratelimit-reset"), "48");
+    // Neither another app of the tenant nor one of another tenant notices.
+    for stranger in [&reader, &other] {
+        assert_eq!(stranger.post(USER_TASKS, &query).await.code(), 0);
+    }
+    hub.clock.advance(47_654);
+    assert_eq!(app.post(USER_TASKS, &query).await.code(), 99_991_400);
+    hub.clock.advance(1);
+    assert_eq!(app.post(USER_TASKS, &query).await.code(), 0);
+}
+
+#[tokio::test]
+async fn every_endpoint_has_the_limits_that_its_description_tells() {
+    let hub = TestHub::with(Setup { limits: Limits::feishu(), ..Setup::default() }).await;
+    let app = hub.app("cli_oa").await;
+    let document = crate::openapi::document(&hub).await;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            // A window of its own for each: two methods of one path share theirs.
+            hub.clock.advance(60_000);
+            let rate = &operation["x-rate-limit"];
+            let most = rate["per_second"].as_u64().unwrap();
+            let call = async || {
+                let method = method.to_uppercase().parse().unwrap();
+                hub.send(method, &path.replace('{', "x").replace('}', ""), Some(&app.token), "")
+                    .await
+            };
+            for _ in 0..most {
+                assert_ne!(call().await.status, StatusCode::TOO_MANY_REQUESTS, "{method} {path}");
+            }
+            let answer = call().await;
+            assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{method} {path}");
+            assert_eq!(header(&answer, "x-ogw-ratelimit-limit"), most.to_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_path_takes_a_slash_at_its_end() {
+    let hub = TestHub::new().await;
+    let app = hub.app("cli_oa").await;
+    let document = crate::openapi::document(&hub).await;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let path = path.replace('{', "x").replace('}', "");
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let mut codes = Vec::new();
+            for path in [path.clone(), format!("{path}/")] {
+                let answer = hub.send(method.clone(), &path, Some(&app.token), "").await;
+                assert_ne!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");
+                assert_eq!(header(&answer, "x-request-id"), header(&answer, "x-tt-logid"));
+                codes.push(answer.code());
+            }
+            assert_eq!(codes[0], codes[1], "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]

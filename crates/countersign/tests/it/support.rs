@@ -15,7 +15,7 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use domain::time::ManualClock;
 use domain::{Ids, Millis, TenantId};
-use engine::access::{NewApp, app_create, tenant_create};
+use engine::access::{NewApp, Owner, app_create, tenant_create};
 use engine::keys::Keyring;
 use engine::{Hub, Options, PostgresOptions, Settings, Store};
 use http_body_util::BodyExt;
@@ -311,7 +311,7 @@ async fn found_companies(hub: &Hub, suffix: &str) -> (TenantId, TenantId) {
             ("cli_other", "other", ALL_SCOPES),
         ] {
             let new = NewApp {
-                tenant_key: key(tenant),
+                owner: Owner::Tenant(key(tenant)),
                 name: name.to_owned(),
                 scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
                 key: Some(key(name)),
