@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Tables that belong to no tenant.
-const GLOBAL: [&str; 5] = ["setting", "tenant", "app", "work_hint", "schema_migration"];
+const GLOBAL: [&str; 7] =
+    ["setting", "tenant", "app", "work_hint", "schema_migration", "store_app", "app_event"];
 
 /// Statements over all tenants, none of which is part of a request.
 const OVER_ALL: [(&str, &str); 3] = [
