@@ -65,7 +65,9 @@ fn tables_are_distributed_once_beside_each_other_and_a_stopped_run_goes_on() {
     let name = |table: &Value| table["table"].as_str().unwrap().to_owned();
     let global: Vec<String> =
         tables.iter().filter(|t| t["distributed"] == "on every node").map(name).collect();
-    assert_eq!(global, ["schema_migration", "setting", "tenant", "app", "work_hint"]);
+    let known =
+        ["schema_migration", "setting", "tenant", "app", "work_hint", "store_app", "app_event"];
+    assert_eq!(global, known);
     // All of them, each once, global ones first, and all others beside the first.
     let all = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() \
                AND tablename NOT IN ('asked', 'stuck')";
