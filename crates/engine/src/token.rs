@@ -1,7 +1,8 @@
 //! The form of an access token: signed, never stored.
 //!
-//! `t-`, or `a-` for a store app's own token, and lower-case base32 of version, key id, app, tenant, epoch, time of issue and a shortened
-//! HMAC. It survives a restart and is accepted by every process that has the key.
+//! `t-`, or `a-` for a store app's own token, and lower-case base32 of version, key id, app, tenant,
+//! epoch, time of issue and a shortened HMAC. It survives a restart and is accepted by every process
+//! that has the key.
 
 use data_encoding::{BASE32_NOPAD, Encoding};
 use domain::{AppId, Millis, TenantId};

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use domain::inbox::{Entry, Family, Key, List as Inbox, Relation, State};
 use domain::person::AliasKind;
 use domain::{AppId, DefinitionId, InstanceId, Millis, PersonId, TenantId};
+use secrecy::ExposeSecret;
 use store::inbox::{Question, ask, fold_deltas, lists_with_deltas, recount, repair, row_insert};
 use store::lease::{Work, hint, hint_done, hint_mark, hints, lease_end, lease_take};
 use store::list::{List, list_delete, list_insert, list_page};
@@ -515,11 +516,11 @@ fn forward(mut from: TcpStream, mut to: TcpStream, armed: &AtomicUsize) {
 #[tokio::test]
 async fn a_commit_that_is_cut_on_its_way_is_told_as_unknown_and_may_be_repeated() {
     let Some(options) = server() else { return };
-    let (head, tail) = options.url.split_once('@').unwrap();
+    let (head, tail) = options.url.expose_secret().split_once('@').unwrap();
     let (address, rest) = tail.split_once('/').unwrap();
     let proxy = Proxy::to(address.to_owned());
     let url = format!("{head}@127.0.0.1:{}/{rest}", proxy.port);
-    let store = connect(postgres::Options { url, ..options.clone() }).await;
+    let store = connect(postgres::Options { url: url.into(), ..options.clone() }).await;
     let tenant = TenantId(unique());
     let put = |id: i64| {
         let runs = Arc::new(AtomicUsize::new(0));

@@ -67,9 +67,27 @@ impl At {
         ]
     }
 
+    /// Those and a range of keys: the parameters of whatever asks for rows.
+    pub(super) fn rows(&self, low: Key, high: Key) -> [Param<'static>; 9] {
+        let [tenant, family, person, relation, state] = self.params();
+        let [a, b, c, d] = bounds(low, high);
+        [tenant, family, person, relation, state, a, b, c, d]
+    }
+
+    /// Those, a level and a range of keys: the parameters of whatever asks for nodes.
+    pub(super) fn nodes(&self, level: i64, low: Key, high: Key) -> [Param<'static>; 10] {
+        let [tenant, family, person, relation, state] = self.params();
+        let [a, b, c, d] = bounds(low, high);
+        [tenant, family, person, relation, state, level.into(), a, b, c, d]
+    }
+
     pub(super) fn with<'p, const N: usize>(&self, more: [Param<'p>; N]) -> Vec<Param<'p>> {
         self.params().into_iter().chain(more).collect()
     }
+}
+
+fn bounds(low: Key, high: Key) -> [Param<'static>; 4] {
+    [low.start.into(), low.task.into(), high.start.into(), high.task.into()]
 }
 
 macro_rules! of_list {
@@ -180,7 +198,7 @@ pub(super) fn row_flows(tx: &mut Tx<'_>, at: At, low: Key, high: Key) -> Result<
             "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9) \
              ORDER BY start_time, task_id"
         ),
-        &at.with([low.start.into(), low.task.into(), high.start.into(), high.task.into()]),
+        &at.rows(low, high),
         |row| Ok((Key { start: row.int(0)?, task: row.int(1)? }, row.int(2)?)),
     )
 }
@@ -237,13 +255,7 @@ pub(super) fn between(
             "level = $6 AND (low_start, low_task) >= ($7, $8) AND (low_start, low_task) < ($9, $10) \
              ORDER BY low_start, low_task"
         ),
-        &at.with([
-            level.into(),
-            low.start.into(),
-            low.task.into(),
-            high.start.into(),
-            high.task.into(),
-        ]),
+        &at.nodes(level, low, high),
         read,
     )
 }
@@ -286,13 +298,7 @@ pub(super) fn count(tx: &mut Tx<'_>, at: At, level: i64, low: Key, high: Key) ->
             "inbox_node",
             "level = $6 AND (low_start, low_task) >= ($7, $8) AND (low_start, low_task) < ($9, $10)"
         ),
-        &at.with([
-            level.into(),
-            low.start.into(),
-            low.task.into(),
-            high.start.into(),
-            high.task.into(),
-        ]),
+        &at.nodes(level, low, high),
         |row| row.int(0),
     )?;
     Ok(count.unwrap_or_default())

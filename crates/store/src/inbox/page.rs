@@ -247,7 +247,8 @@ pub(super) fn read_between(
     high: Key,
     limit: usize,
 ) -> Result<Vec<Entry>> {
-    let [tenant, family, person, relation, state] = at.params();
+    let [tenant, family, person, relation, state, a, b, c, d] = at.rows(low, high);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX).into();
     tx.query_all(
         of_list!(
             "start_time, task_id, flow_id, instance_id",
@@ -255,18 +256,7 @@ pub(super) fn read_between(
             "(start_time, task_id) >= ($6, $7) AND (start_time, task_id) < ($8, $9) \
              ORDER BY start_time DESC, task_id DESC LIMIT $10"
         ),
-        &[
-            tenant,
-            family,
-            person,
-            relation,
-            state,
-            low.start.into(),
-            low.task.into(),
-            high.start.into(),
-            high.task.into(),
-            i64::try_from(limit).unwrap_or(i64::MAX).into(),
-        ],
+        &[tenant, family, person, relation, state, a, b, c, d, limit],
         entry,
     )
 }

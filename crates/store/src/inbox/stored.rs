@@ -33,19 +33,7 @@ impl Stored<'_, '_> {
         let mut end = high;
         let question = self.question;
         let flows = question.flows.as_ref();
-        let [tenant, family, person, relation, state] = at.params();
-        let params = [
-            tenant,
-            family,
-            person,
-            relation,
-            state,
-            level.into(),
-            low.start.into(),
-            low.task.into(),
-            high.start.into(),
-            high.task.into(),
-        ];
+        let params = at.nodes(level, low, high);
         let mut each = |low: Key, n: i64| {
             segments.push(Segment { low, high: end, n, level });
             end = low;
@@ -106,7 +94,6 @@ impl Stored<'_, '_> {
     /// The node of a level that covers `key`: its low end and its count.
     fn node_at(&mut self, list: usize, level: i64, key: Key) -> Result<(Key, i64)> {
         let at = self.at(list);
-
         let params = at.with([level.into(), key.start.into(), key.task.into()]);
         let node = match &self.question.flows {
             None => self.tx.query_one(
@@ -148,13 +135,7 @@ impl Stored<'_, '_> {
                 "level = $6 AND (low_start, low_task) >= ($7, $8) \
                  AND (low_start, low_task) < ($9, $10)"
             ),
-            &self.at(list).with([
-                level.into(),
-                low.start.into(),
-                low.task.into(),
-                high.start.into(),
-                high.task.into(),
-            ]),
+            &self.at(list).nodes(level, low, high),
             |row| row.opt_int(0),
         )?;
         Ok(sum.flatten().unwrap_or_default() + self.raised_between(list, low, high))
@@ -162,18 +143,7 @@ impl Stored<'_, '_> {
 
     /// How many rows with `low <= key < high` match.
     fn count_between(&mut self, list: usize, low: Key, high: Key) -> Result<i64> {
-        let [tenant, family, person, relation, state] = self.at(list).params();
-        let params = [
-            tenant,
-            family,
-            person,
-            relation,
-            state,
-            low.start.into(),
-            low.task.into(),
-            high.start.into(),
-            high.task.into(),
-        ];
+        let params = self.at(list).rows(low, high);
         let Some(flows) = &self.question.flows else {
             let count = self.tx.query_one(
                 of_list!(

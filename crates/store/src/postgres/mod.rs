@@ -20,6 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use domain::{Millis, TenantId};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::inbox::Shape;
 use crate::job::{Job, Queue, enqueue, queue, spawn};
@@ -45,7 +46,7 @@ pub(crate) fn plan(options: &Options, now: Millis) -> Result<Vec<Migration>> {
 /// Runs something on a connection of its own, and on a thread of its own: a connection may not be
 /// driven inside an async task.
 fn alone<T: Send>(options: &Options, work: impl FnOnce(&Session) -> Result<T> + Send) -> Result<T> {
-    let target = tls::target(&options.url, options.root_certificate.as_deref())?;
+    let target = tls::target(options.url.expose_secret(), options.root_certificate.as_deref())?;
     let manner = options.manner();
     let done = std::thread::scope(|scope| {
         scope.spawn(|| work(&Session::connect(&target, manner)?)).join()
@@ -56,8 +57,8 @@ fn alone<T: Send>(options: &Options, work: impl FnOnce(&Session) -> Result<T> + 
 /// How a server is used.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where it is: `postgres://user:password@host:5432/name?sslmode=…`.
-    pub url: String,
+    /// Where it is: `postgres://user:password@host:5432/name?sslmode=…`. Secret for the password.
+    pub url: SecretString,
     /// How many connections, with a thread each.
     pub pool: usize,
     /// How long the server may work on one statement.
@@ -80,7 +81,7 @@ impl Options {
     pub fn new(url: impl Into<String>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
-            url: url.into(),
+            url: url.into().into(),
             // A commit waits for the server's disk, so there are more than cores (own figure).
             pool: 4 * cores,
             statement_timeout: Duration::from_secs(5),
@@ -135,7 +136,7 @@ impl Engine {
     /// Connects, brings the database to this version's shape and starts the threads.
     pub(crate) fn connect(options: &Options, now: Millis) -> Result<Self> {
         let shared = Arc::new(Shared {
-            target: tls::target(&options.url, options.root_certificate.as_deref())?,
+            target: tls::target(options.url.expose_secret(), options.root_certificate.as_deref())?,
             manner: options.manner(),
             patience: options.patience,
             shape: Shape { rows: options.node_size.0, kids: options.node_size.1 },
