@@ -2,7 +2,7 @@
 
 use domain::flow::{self, LangText, order_texts};
 use domain::instance::Task;
-use engine::card::{Head, Renderers};
+use engine::card::{Card, Head, Renderers};
 use serde_json::{Value, json};
 
 use crate::names::{FLOW_STATUS, INSTANCE_STATUS, TASK_STATUS, word};
@@ -12,7 +12,7 @@ const FORMAT: i64 = 1;
 
 /// How this wire renders cards; the binary hands it to the engine.
 pub fn renderers() -> Renderers {
-    Renderers { format: FORMAT, head, task, flow, initiator }
+    Renderers { format: FORMAT, head, task, listed, flow, initiator }
 }
 
 fn quoted(text: &str) -> String {
@@ -32,9 +32,6 @@ fn head(head: &Head<'_>) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What closes what `head` opened.
-pub(crate) const TAIL: &[u8] = b"]}";
-
 fn task(task: &Task) -> Vec<u8> {
     format!(
         r#"{{"id":{},"status":"{}","update_time":"{}"}}"#,
@@ -43,6 +40,21 @@ fn task(task: &Task) -> Vec<u8> {
         task.update_time,
     )
     .into_bytes()
+}
+
+/// An instance with its tasks, as a member of a list.
+fn listed(out: &mut Vec<u8>, card: &Card) {
+    if !out.is_empty() {
+        out.push(b',');
+    }
+    out.extend_from_slice(card.head());
+    for (index, task) in card.tasks().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(task);
+    }
+    out.extend_from_slice(b"]}");
 }
 
 fn texts(texts: &[LangText]) -> Vec<Value> {

@@ -38,6 +38,8 @@ pub struct Renderers {
     pub head: fn(&Head<'_>) -> Vec<u8>,
     /// One task.
     pub task: fn(&Task) -> Vec<u8>,
+    /// Appends an instance with its chosen tasks to those that a list shows before it.
+    pub listed: fn(&mut Vec<u8>, &Card),
     /// An instance of a human-task flow, but for its task, start and initiator.
     pub flow: fn(&domain::flow::Instance) -> Vec<u8>,
     /// Whoever started an instance of a flow: their alias there, empty when they have none, and
@@ -64,11 +66,6 @@ impl Card {
         all_tasks(&self.bytes)
             .filter(|(status, person, _)| self.choice.takes(*status, *person))
             .map(|(_, _, range)| &self.bytes[range])
-    }
-
-    /// The most bytes that head and tasks have together.
-    pub fn most_bytes(&self) -> usize {
-        self.bytes.len()
     }
 }
 
@@ -177,6 +174,19 @@ pub(crate) fn read(
 /// The chosen parts of a card.
 pub(crate) fn choose(bytes: Arc<[u8]>, choice: &Arc<Choice>) -> Card {
     Card { bytes, choice: Arc::clone(choice) }
+}
+
+/// What a list shows of cards, and where each ends in it.
+pub(crate) fn show<'c>(
+    cx: &Context,
+    cards: impl Iterator<Item = &'c Card>,
+) -> (Vec<u8>, Vec<usize>) {
+    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+    for card in cards {
+        (cx.render.listed)(&mut bytes, card);
+        ends.push(bytes.len());
+    }
+    (bytes, ends)
 }
 
 /// The bytes of a stored card, rendered anew if they are of another format.

@@ -13,7 +13,6 @@ use store::list;
 pub(crate) enum Key {
     Alias(TenantId, AliasKind, Box<str>),
     Rows(TenantId, PersonId),
-    Shown(TenantId, PersonId),
     Flow(TenantId, Box<str>),
     Newest(TenantId, inbox::List),
     Whole(TenantId, inbox::List),
@@ -23,6 +22,7 @@ pub(crate) enum Key {
     HeadById(TenantId, InstanceId),
     Card(TenantId, InstanceId),
     Stretch(TenantId, list::List, InstanceId),
+    Rendered(TenantId, list::List, InstanceId),
 }
 
 /// A person as others see them.
@@ -74,6 +74,34 @@ pub(crate) struct Stretch {
     pub(crate) whole: bool,
 }
 
+/// The same, each as the list shows it: a page of hundreds is one copy instead of hundreds.
+#[derive(Debug)]
+pub struct Rendered {
+    pub(crate) ids: Vec<InstanceId>,
+    /// What is shown of all of them.
+    pub(crate) bytes: Vec<u8>,
+    /// Where each ends in that.
+    pub(crate) ends: Vec<usize>,
+    /// Whether no more follow.
+    pub(crate) whole: bool,
+}
+
+impl Rendered {
+    /// What is shown of the first `n`, or of all where there are less.
+    pub(crate) fn first(&self, n: usize) -> &[u8] {
+        let end = n
+            .checked_sub(1)
+            .map_or(0, |last| self.ends.get(last).copied().unwrap_or(self.bytes.len()));
+        &self.bytes[..end]
+    }
+
+    /// The last of the first `n`, where more follow.
+    pub(crate) fn last_of(&self, n: usize) -> Option<InstanceId> {
+        let more = self.ids.len() > n;
+        self.ids.get(n.checked_sub(1)?).copied().filter(|_| more)
+    }
+}
+
 /// A third-party instance by the app's own id.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
@@ -86,16 +114,16 @@ pub(crate) struct Named {
 #[derive(Clone)]
 pub(crate) enum Value {
     People(Arc<Vec<PersonId>>),
-    Shown(Arc<Shown>),
     Flow(FlowId),
     Newest(Arc<Newest>),
     Whole(Arc<Vec<Entry>>),
-    FlowCard(Arc<FlowCard>),
+    FlowCard(ShownCard),
     Definition(DefinitionId),
     Head(Head),
     Named(Named),
     Card(Arc<[u8]>),
     Stretch(Arc<Stretch>),
+    Rendered(Arc<Rendered>),
 }
 
 impl Value {
@@ -104,7 +132,6 @@ impl Value {
         match self {
             Self::Flow(_) | Self::Definition(_) | Self::Head(_) => 0,
             Self::People(ids) => size_of_val(ids.as_slice()),
-            Self::Shown(shown) => shown.bytes.len(),
             Self::Named(named) => named.card.as_ref().map_or(0, |card| card.len()),
             Self::Newest(newest) => {
                 let cards = newest.cards.iter();
@@ -112,11 +139,15 @@ impl Value {
                 size_of_val(newest.rows.as_slice()) + cards.sum::<usize>()
             }
             Self::Whole(rows) => size_of_val(rows.as_slice()),
-            Self::FlowCard(card) => card.bytes.len(),
+            Self::FlowCard((card, shown)) => card.bytes.len() + shown.bytes.len(),
             Self::Card(card) => card.len(),
             Self::Stretch(stretch) => {
                 let cards = stretch.cards.iter().map(|card| card.len()).sum::<usize>();
                 size_of_val(stretch.ids.as_slice()) + cards
+            }
+            Self::Rendered(rendered) => {
+                let (ids, ends) = (rendered.ids.as_slice(), rendered.ends.as_slice());
+                size_of_val(ids) + size_of_val(ends) + rendered.bytes.len()
             }
         }
     }
@@ -146,14 +177,14 @@ macro_rules! copied {
 
 copied!(
     People: Arc<Vec<PersonId>>,
-    Shown: Arc<Shown>,
     Flow: FlowId,
     Newest: Arc<Newest>,
     Whole: Arc<Vec<Entry>>,
-    FlowCard: Arc<FlowCard>,
+    FlowCard: ShownCard,
     Definition: DefinitionId,
     Head: Head,
     Named: Named,
     Card: Arc<[u8]>,
-    Stretch: Arc<Stretch>
+    Stretch: Arc<Stretch>,
+    Rendered: Arc<Rendered>
 );

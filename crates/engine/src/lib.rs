@@ -30,7 +30,7 @@ mod view;
 mod work;
 
 pub use access::{Caller, TokenFault};
-pub use copies::{FlowCard, Shown};
+pub use copies::{FlowCard, Rendered, Shown};
 pub use error::Error;
 pub use hub::{Context, Hub, Settings};
 pub use page::PageFault;

@@ -147,6 +147,7 @@ pub(crate) mod tests {
                 format: 0,
                 head: |_| Vec::new(),
                 task: |_| Vec::new(),
+                listed: |_, _| (),
                 flow: |_| Vec::new(),
                 initiator: |_, name| name.into(),
             },

@@ -16,17 +16,37 @@ use store::external::Head;
 use store::list::List;
 
 use crate::card::{self, Card, Choice};
+use crate::copies::Rendered;
 use crate::page::{self, PageFault, Query, Token};
 use crate::view::View;
 use crate::{Caller, Error, Result};
 
 /// A page of instances.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Page {
     /// The instances with their matching tasks.
-    pub cards: Vec<Card>,
+    pub items: Items,
     /// Continues after the last one; `None` when there is no more.
     pub next: Option<String>,
+}
+
+/// Instances with their matching tasks, as they are shown.
+#[derive(Debug)]
+pub enum Items {
+    /// So many of those that are kept.
+    Kept(Arc<Rendered>, usize),
+    /// Put together for one answer.
+    Made(Vec<u8>),
+}
+
+impl Items {
+    /// What is shown of all of them.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Kept(rendered, n) => rendered.first(*n),
+            Self::Made(bytes) => bytes,
+        }
+    }
 }
 
 /// The page that `parts` ask for, or that `token` continues. `size` is 1 or more.
@@ -54,22 +74,31 @@ pub fn list(
         Some(people) => Some(rows_of(view, caller, people)?),
     };
     // One more than asked for tells whether there is more.
-    let mut found = match &query.instances {
+    let (items, last) = match &query.instances {
         Some(instances) => {
-            named(view, caller, &query, people, (instances, &cards), after, size + 1)?
+            let known = (instances.as_slice(), cards.as_slice());
+            let found = named(view, caller, &query, people, known, after, size + 1)?;
+            show(view, found, size)
         }
-        None => listed(view, caller, &query, people, after, size + 1)?,
+        None => listed(view, caller, &query, people, after, size)?,
     };
+    let next = match last {
+        Some(position) => {
+            let hash = hash.map_or_else(|| filter().map(|filter| page::hash(&filter)), Ok)?;
+            Some(page::seal(view.context(), caller, &Token { hash, query, position }))
+        }
+        None => None,
+    };
+    Ok(Page { items, next })
+}
+
+/// What is shown of the first `size`, and the last of them where there are more.
+fn show(view: &View<'_, '_>, mut found: Found, size: usize) -> (Items, Option<InstanceId>) {
     let more = found.len() > size;
     found.truncate(size);
-    let next = match found.last() {
-        Some((last, _)) if more => {
-            let hash = hash.map_or_else(|| filter().map(|filter| page::hash(&filter)), Ok)?;
-            Some(page::seal(view.context(), caller, &Token { hash, query, position: *last }))
-        }
-        _ => None,
-    };
-    Ok(Page { cards: found.into_iter().map(|(_, card)| card).collect(), next })
+    let last = found.last().filter(|_| more).map(|(id, _)| *id);
+    let cards = found.iter().map(|(_, card)| card);
+    (Items::Made(card::show(view.context(), cards).0), last)
 }
 
 /// The ids behind the caller's names. What nobody knows matches nothing. Cards that come along are
@@ -179,15 +208,16 @@ fn named(
     Ok(found.filter(matches).take(limit).collect())
 }
 
-/// The first instances after `after` on any of the query's lists.
+/// The first `size` instances after `after` on any of the query's lists, and the last of them where
+/// there are more.
 fn listed(
     view: &mut View<'_, '_>,
     caller: &Caller,
     query: &Query,
     people: Option<Vec<PersonId>>,
     after: InstanceId,
-    limit: usize,
-) -> Result<Found> {
+    size: usize,
+) -> Result<(Items, Option<InstanceId>)> {
     let status = query.status.map_or(0, domain::instance::TaskStatus::code);
     let definitions = query.definitions.as_deref().unwrap_or_default();
     let lists: Vec<List> = match &people {
@@ -198,24 +228,39 @@ fn listed(
             .collect(),
     };
     let choice = Arc::new(Choice { status: query.status, people });
+    if let ([list], true) = (lists.as_slice(), view.keeps()) {
+        let rendered = view.rendered(caller.tenant, *list, after, size + 1, &choice)?;
+        let last = rendered.last_of(size);
+        return Ok((Items::Kept(rendered, size), last));
+    }
+    let found = merged(view, caller, &lists, &choice, after, size + 1)?;
+    Ok(show(view, found, size))
+}
+
+/// The first `limit` instances after `after` on any of the lists.
+fn merged(
+    view: &mut View<'_, '_>,
+    caller: &Caller,
+    lists: &[List],
+    choice: &Arc<Choice>,
+    after: InstanceId,
+    limit: usize,
+) -> Result<Found> {
     if !view.keeps() {
         let fetch = |list, after, limit| {
             let ids = view.list_page(caller.tenant, list, after, limit)?;
             Ok(ids.into_iter().map(|id| (id, ())).collect())
         };
         let ids: Vec<InstanceId> =
-            merge(&lists, after, limit, fetch)?.into_iter().map(|(id, ())| id).collect();
-        let cards = card::read(view, caller.tenant, &ids, &choice)?;
+            merge(lists, after, limit, fetch)?.into_iter().map(|(id, ())| id).collect();
+        let cards = card::read(view, caller.tenant, &ids, choice)?;
         let there =
             |(id, card): (InstanceId, Option<Card>)| Ok((id, card.ok_or_else(|| gone(id))?));
         return ids.into_iter().zip(cards).map(there).collect();
     }
     let fetch = |list, after, limit| view.stretch(caller.tenant, list, after, limit);
-    let found = match lists.as_slice() {
-        [list] => view.stretch(caller.tenant, *list, after, limit)?,
-        lists => merge(lists, after, limit, fetch)?,
-    };
-    Ok(found.into_iter().map(|(id, bytes)| (id, card::choose(bytes, &choice))).collect())
+    let found = merge(lists, after, limit, fetch)?;
+    Ok(found.into_iter().map(|(id, bytes)| (id, card::choose(bytes, choice))).collect())
 }
 
 /// A list and what it lists contradict each other.
