@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::http::Place;
 use crate::records;
 use crate::steps::{run, target};
 
@@ -22,6 +23,15 @@ pub(crate) struct Company {
     pub(crate) tasks: usize,
     pub(crate) app_id: String,
     pub(crate) app_secret: String,
+    /// A PostgreSQL database that holds the same.
+    pub(crate) database: Option<String>,
+}
+
+impl Company {
+    /// What is served.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { data: &self.data, database: self.database.as_deref() }
+    }
 }
 
 /// The folder of a size, made by `binary` unless it is there. What was interrupted starts over.
@@ -37,7 +47,8 @@ pub(crate) fn company(binary: &Path, tasks: usize) -> Result<Company> {
     }
     let app: Value = serde_json::from_slice(&fs::read(&app)?)?;
     let text = |name: &str| app[name].as_str().map(str::to_owned).context("app.json is not whole");
-    Ok(Company { data, tasks, app_id: text("app_id")?, app_secret: text("app_secret")? })
+    let (app_id, app_secret) = (text("app_id")?, text("app_secret")?);
+    Ok(Company { data, tasks, app_id, app_secret, database: None })
 }
 
 fn make(binary: &Path, tasks: usize, data: &Path, app_file: &Path) -> Result<()> {

@@ -4,28 +4,46 @@ mod client;
 mod goals;
 mod load;
 mod machine;
+mod recorded;
 mod report;
 mod requests;
 mod rows;
 mod run;
 mod samples;
 mod server;
+mod shared;
 mod writes;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use crate::company::company;
 use crate::steps::{cargo, root, target};
 use load::Wrk;
 use rows::{Kind, Mode, ROWS, Row, Under};
 use samples::Results;
+pub(crate) use server::Place;
+
+/// Which engine keeps the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Engine {
+    /// The data folder.
+    #[default]
+    Sqlite,
+    /// A PostgreSQL server of the run's own.
+    Postgres,
+}
 
 /// What is measured, and how long.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
+    /// Which engine
+    #[arg(long, value_enum, default_value = "sqlite")]
+    engine: Engine,
     /// Rounds; the table has their medians
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -54,12 +72,13 @@ pub(crate) struct Programs {
     product: PathBuf,
     bare: PathBuf,
     writer: PathBuf,
+    replay: PathBuf,
 }
 
 /// Measures every size, prints the tables and keeps all samples.
 pub(crate) fn http(sizes: &[usize], options: &Options) -> Result<()> {
     let mut options = options.clone();
-    if options.rows.is_empty() {
+    if options.rows.is_empty() && options.engine == Engine::Sqlite {
         options.rows = ROWS.to_vec();
     }
     machine::two_cores()?;
@@ -67,8 +86,12 @@ pub(crate) fn http(sizes: &[usize], options: &Options) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let wrk = Wrk::prepare(&folder)?;
     let programs = build(&options)?;
-    let mut results = Results::default();
+    let mut results = Results { engine: options.engine, ..Results::default() };
     for &size in sizes {
+        if options.engine == Engine::Postgres {
+            shared::shared(&programs, &wrk, &mut options, size, &mut results)?;
+            continue;
+        }
         let company = company(&programs.product, size)?;
         run::Size::prepare(&programs, &wrk, &options, company)?.measure(&mut results)?;
     }
@@ -93,6 +116,8 @@ fn build(options: &Options) -> Result<Programs> {
         "bare",
         "--bin",
         "writer",
+        "--bin",
+        "replay",
     ])?;
     if options.rows.iter().any(|row| matches!(row.kind, Kind::Sync(_))) {
         cargo(&["bench", "-q", "-p", "store", "--bench", "syncs", "--no-run"])?;
@@ -106,6 +131,7 @@ fn build(options: &Options) -> Result<Programs> {
         product: program("countersign")?,
         bare: program("bare")?,
         writer: program("writer")?,
+        replay: program("replay")?,
     })
 }
 

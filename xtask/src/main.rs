@@ -10,6 +10,7 @@ mod http;
 mod instructions;
 mod mutants;
 mod openapi;
+mod pg_server;
 mod postgres;
 mod profile;
 mod records;

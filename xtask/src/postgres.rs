@@ -1,12 +1,11 @@
-//! PostgreSQL servers of its own for the tests, an old and a current one: each in a temporary folder,
-//! on a free port, stopped at the end.
+//! The tests on PostgreSQL servers of their own: an old and a current one.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::pg_server::{Server, as_user};
 use crate::{conformance, steps};
 
 /// Debian keeps the programs of each major version in a folder.
@@ -47,8 +46,7 @@ fn test_on(programs: &Path, with_clients: bool) -> Result<()> {
     if !with_clients {
         return Ok(());
     }
-    let mut psql = Command::new("psql");
-    steps::run(psql.args(["-qd", &server.url, "-c", "CREATE DATABASE conformance"]))?;
+    server.psql("CREATE DATABASE conformance")?;
     let (address, _) = server.url.rsplit_once('/').context("an address without a database")?;
     conformance::run_all(false, Some(&format!("{address}/conformance")))
 }
@@ -70,7 +68,7 @@ fn current() -> Option<PathBuf> {
 }
 
 /// The newest version of Debian's that is there, or that could be installed.
-fn debian() -> Option<PathBuf> {
+pub(crate) fn debian() -> Option<PathBuf> {
     let newest = || {
         let versions = std::fs::read_dir(DEBIAN).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
         let with_server =
@@ -81,75 +79,4 @@ fn debian() -> Option<PathBuf> {
         steps::apt_get("postgresql");
         newest()
     })
-}
-
-/// A running server. Stopped and removed when dropped.
-struct Server {
-    child: Child,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(programs: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("countersign-pg-").tempdir()?;
-        let data = folder.path().join("data");
-        if is_root()? {
-            steps::run(Command::new("chown").arg("postgres").arg(folder.path()))?;
-        }
-        let mut init = as_user(&programs.join("initdb"))?;
-        init.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"]);
-        init.arg("--no-sync").arg("-D").arg(&data).stdout(Stdio::null());
-        steps::run(&mut init)?;
-        // Free until the server takes it, but for a race that only costs another start.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = as_user(&programs.join("postgres"))?;
-        command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", "max_connections=300"]);
-        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "logging_collector=off", "-k"]);
-        command.arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().context("cannot start postgres")?;
-        let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-        let mut server = Self { child, url, _folder: folder };
-        server.wait(&data)?;
-        Ok(server)
-    }
-
-    /// The last line of its file says so when it takes connections; not every package has a program
-    /// that asks.
-    fn wait(&mut self, data: &Path) -> Result<()> {
-        let is_ready =
-            |text: String| text.lines().last().is_some_and(|line| line.trim_end() == "ready");
-        while !std::fs::read_to_string(data.join("postmaster.pid")).is_ok_and(is_ready) {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("postgres ended with {status}");
-            }
-            std::thread::yield_now();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // `setpriv` becomes the server, so this is its own id. INT: end every connection and stop.
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-s", "INT", &pid]).status();
-        let _ = self.child.wait();
-    }
-}
-
-fn is_root() -> Result<bool> {
-    let id = Command::new("id").arg("-u").output().context("cannot ask who this is")?;
-    Ok(id.stdout.trim_ascii() == b"0")
-}
-
-/// The server refuses to run as root, so root runs it as the package's own user.
-fn as_user(program: &Path) -> Result<Command> {
-    if !is_root()? {
-        return Ok(Command::new(program));
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
-    command.current_dir("/");
-    Ok(command)
 }

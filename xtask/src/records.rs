@@ -101,6 +101,13 @@ pub(crate) struct Made {
     tasks: [(usize, bool); TASKS_PER_INSTANCE],
 }
 
+impl Made {
+    /// The same, started by somebody else if a person is named.
+    pub(crate) fn started_by(self, person: Option<usize>) -> Self {
+        Self { initiator: person.unwrap_or(self.initiator), ..self }
+    }
+}
+
 /// Every third-party instance of a folder with `tasks` tasks of them.
 pub(crate) fn made(tasks: usize) -> impl Iterator<Item = Made> {
     let people = people(tasks);

@@ -1,5 +1,6 @@
 //! What is aimed at, and whether a run met it.
 
+use super::Engine;
 use super::rows::{Mode, Under};
 use super::samples::{Reads, Results, median};
 use super::server::hot_set_mb;
@@ -18,6 +19,10 @@ const RATIOS: [(&str, Mode, Under, f64); 9] = [
 ];
 /// The least of syncs a second over 128 connections, to the same in bulk.
 const TO_BULK: f64 = 0.85;
+/// The least of requests a second on PostgreSQL, product over bare.
+const ON_POSTGRES: f64 = 0.05;
+/// The least of syncs a second there, all with one initiator, to the same transactions without counts.
+const TO_PLAIN: f64 = 0.7;
 /// The least of syncs a second over one connection, to bare appends.
 const TO_APPENDS: f64 = 0.20;
 /// The most by which a thousand syncs a second may raise the latency of reads, 99 in 100.
@@ -53,6 +58,9 @@ fn most(what: String, size: usize, bound: f64, got: f64) -> Verdict {
 
 /// Every goal for which there is a measurement.
 pub(crate) fn verdicts(results: &Results) -> anyhow::Result<Vec<Verdict>> {
+    if results.engine == Engine::Postgres {
+        return Ok(on_postgres(results));
+    }
     let mut all = Vec::new();
     for (row, mode, under, bound) in RATIOS {
         let asked = |r: &&Reads| (r.row, r.mode, r.under) == (row, mode, under);
@@ -85,6 +93,20 @@ pub(crate) fn verdicts(results: &Results) -> anyhow::Result<Vec<Verdict>> {
     }
     all.extend(growth(results));
     Ok(all)
+}
+
+/// The goals on PostgreSQL.
+fn on_postgres(results: &Results) -> Vec<Verdict> {
+    let inbox = results.reads.iter().filter(|r| r.row == "inbox-missed");
+    let inbox = inbox.map(|r| {
+        let what = format!("{}, {}: requests to bare", r.row, r.mode.name());
+        least(what, r.size, ON_POSTGRES, r.ratio())
+    });
+    let syncs = results.shared.iter().map(|shared| {
+        let what = "syncs with one initiator, to the same without counts".to_owned();
+        least(what, shared.size, TO_PLAIN, shared.ratio())
+    });
+    inbox.chain(syncs).collect()
 }
 
 /// Latencies of reads while a thousand syncs a second come in, to those without, on both cores.

@@ -11,7 +11,8 @@ use serde_json::json;
 use super::goals::{Verdict, verdicts};
 use super::machine::Machine;
 use super::samples::{Reads, Results, Writes, median};
-use super::{Options, document};
+use super::shared::{Shared, SharedSample};
+use super::{Engine, Options, document};
 use crate::steps::target;
 
 /// Prints the tables, keeps the samples, and adds to the document when that was asked for.
@@ -46,10 +47,11 @@ fn section(machine: &Machine, options: &Options, sizes: &[usize], text: &str) ->
         options.under.iter().map(|under| format!("{under:?}").to_lowercase()).collect();
     let (sizes, modes, under) = (names(&sizes), names(&modes), names(&under));
     let (rounds, seconds, rows) = (options.rounds, options.seconds, rows.join(","));
+    let engine = if options.engine == Engine::Postgres { " --engine postgres" } else { "" };
     let (day, profile) = (date.get(..10).unwrap_or(date), &options.profile);
     format!(
         "\n## {day}, commit {commit}\n\n{cpu}, {cores} cores, {memory_mib} MiB, {kernel}.\n\n    \
-         cargo xtask bench --tasks {sizes} --rounds {rounds} --seconds {seconds} \
+         cargo xtask bench{engine} --tasks {sizes} --rounds {rounds} --seconds {seconds} \
          --profile {profile} \\\n      --modes {modes} --under {under} \\\n      --rows {rows}\n\n\
          {text}"
     )
@@ -62,6 +64,9 @@ fn tables(results: &Results, verdicts: &[Verdict]) -> String {
     }
     if !results.writes.is_empty() {
         parts.push(writes(&results.writes));
+    }
+    if !results.shared.is_empty() {
+        parts.push(shared(&results.shared));
     }
     if !results.starts.is_empty() || !results.rooms.is_empty() {
         parts.push(figures(results));
@@ -76,6 +81,35 @@ fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header(head);
     table
+}
+
+fn shared(all: &[Shared]) -> String {
+    let mut table = table(&[
+        "row",
+        "tasks",
+        "to the same without counts",
+        "with counts to without, no server",
+        "statements",
+        "p50 µs",
+        "p99 µs",
+        "spread",
+    ]);
+    for shared in all {
+        let each = |value: fn(&SharedSample) -> f64| {
+            median(&shared.samples.iter().map(value).collect::<Vec<_>>())
+        };
+        table.add_row([
+            "sync-32, one initiator".to_owned(),
+            shared.size.to_string(),
+            format!("{:.3}", shared.ratio()),
+            format!("{:.3}", shared.counted()),
+            format!("{:.1}", shared.counted.statements),
+            format!("{:.0}", each(|sample| sample.product.p50 as f64)),
+            format!("{:.0}", each(|sample| sample.product.p99 as f64)),
+            format!("{:.2}", shared.spread()),
+        ]);
+    }
+    table.to_string()
 }
 
 fn reads(reads: &[Reads]) -> String {

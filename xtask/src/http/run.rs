@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::client::Client;
 use super::load::Wrk;
 use super::requests::{Request, inbox_of, requests, save, shows_something};
 use super::rows::{Kind, Mode, Read, Under};
 use super::samples::{ReadSample, Reads, Results, Room, Starts, SyncSample, Writes};
-use super::server::Server;
+use super::server::{Place, Server};
 use super::writes::{Bulk, Syncs, append, copy};
 use super::{Options, Programs};
 use crate::company::Company;
@@ -60,7 +60,7 @@ impl<'a> Size<'a> {
         let mut this = Self { programs, wrk, options, company, folder, asked, syncs, room };
         println!("{size} tasks: looking at answers");
         let cores = Mode::Two.server_cores();
-        let server = Server::product(&programs.product, &this.company.data, cores, true)?;
+        let server = Server::product(&programs.product, this.company.place(), cores, true)?;
         let client = server.sign_in(&this.company)?;
         for row in &options.rows {
             if let Kind::Read(read) = row.kind {
@@ -70,7 +70,10 @@ impl<'a> Size<'a> {
         }
         if this.writes_anything() {
             let (writer, company) = (&programs.writer, &this.company);
-            this.syncs = Some(Syncs::prepare(writer, &this.folder, company, &client)?);
+            // On a database the question is what one person's lists carry.
+            let initiator = company.database.is_some().then_some(1);
+            let syncs = Syncs::prepare(writer, &this.folder, company, &client, initiator)?;
+            this.syncs = Some(syncs);
         }
         Ok(this)
     }
@@ -78,7 +81,7 @@ impl<'a> Size<'a> {
     fn writes_anything(&self) -> bool {
         let syncs = self.options.rows.iter().any(|row| matches!(row.kind, Kind::Sync(_)));
         let beside = self.options.under.iter().any(|under| *under != Under::Idle);
-        syncs || (beside && !self.asked.is_empty())
+        syncs || (beside && !self.asked.is_empty()) || self.company.database.is_some()
     }
 
     fn look(&self, row: &'static str, read: Read, client: &Client) -> Result<Asked> {
@@ -108,9 +111,7 @@ impl<'a> Size<'a> {
         let data = self.company.data.clone();
         for mode in self.options.modes.clone() {
             self.starts(mode, results)?;
-            for asked in 0..self.asked.len() {
-                self.reads(&data, asked, mode, Under::Idle, results)?;
-            }
+            self.all_reads(&data, mode, results)?;
         }
         if let Some(syncs) = self.syncs.take() {
             self.measure_writes(syncs, results)?;
@@ -119,6 +120,22 @@ impl<'a> Size<'a> {
             results.rooms.push(self.room);
         }
         Ok(())
+    }
+
+    /// Every row of reads, on the data as it is.
+    pub(crate) fn all_reads(
+        &mut self,
+        data: &Path,
+        mode: Mode,
+        results: &mut Results,
+    ) -> Result<()> {
+        (0..self.asked.len())
+            .try_for_each(|asked| self.reads(data, asked, mode, Under::Idle, results))
+    }
+
+    /// What is left to be written.
+    pub(crate) fn into_syncs(self) -> Result<(Company, Syncs)> {
+        Ok((self.company, self.syncs.context("no syncs were prepared")?))
     }
 
     fn measure_writes(&mut self, syncs: Syncs, results: &mut Results) -> Result<()> {
@@ -138,7 +155,8 @@ impl<'a> Size<'a> {
 
     fn start(&self, data: &Path, mode: Mode, read: Read) -> Result<(Server, Client)> {
         let cores = mode.server_cores();
-        let server = Server::product(&self.programs.product, data, cores, read.hot_set())?;
+        let place = Place { data, ..self.company.place() };
+        let server = Server::product(&self.programs.product, place, cores, read.hot_set())?;
         let client = server.sign_in(&self.company)?;
         Ok((server, client))
     }
@@ -265,8 +283,8 @@ impl<'a> Size<'a> {
         let request = inbox_of(1);
         let rounds = 0..self.options.rounds.max(1);
         let millis = rounds.map(|_| {
-            let (data, cores) = (&self.company.data, mode.server_cores());
-            let server = Server::product(&self.programs.product, data, cores, true)?;
+            let (place, cores) = (self.company.place(), mode.server_cores());
+            let server = Server::product(&self.programs.product, place, cores, true)?;
             server.first_answer(&client, &request)
         });
         let millis = millis.collect::<Result<_>>()?;

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::Engine;
 use super::load::Load;
 use super::rows::{Mode, Under};
+use super::shared::Shared;
 use super::writes::{Replayed, Written};
 
 /// Ratios that differ by more than this factor between rounds say little, and so does everything
@@ -179,10 +181,12 @@ pub(crate) struct Room {
 /// All of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Results {
+    pub(crate) engine: Engine,
     pub(crate) reads: Vec<Reads>,
     pub(crate) writes: Vec<Writes>,
     pub(crate) starts: Vec<Starts>,
     pub(crate) rooms: Vec<Room>,
+    pub(crate) shared: Vec<Shared>,
 }
 
 /// The value in the middle; of two, the mean.

@@ -14,6 +14,18 @@ use super::requests::Request;
 use crate::company::Company;
 use crate::steps::root;
 
+/// Names the file with the server's key, which a database does not come with.
+pub(crate) const KEY_FILE: &str = "COUNTERSIGN_SERVER__KEY_FILE";
+
+/// What a server serves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// A data folder.
+    pub(crate) data: &'a Path,
+    /// The database that holds the same and is served instead.
+    pub(crate) database: Option<&'a str>,
+}
+
 /// A setting that older versions do not have; it is written where the defaults name it.
 const HOT_SET: &str = "hot_set_mb";
 
@@ -27,12 +39,23 @@ pub(crate) struct Server {
 
 impl Server {
     /// The product on a data folder.
-    pub(crate) fn product(binary: &Path, data: &Path, cores: &str, hot_set: bool) -> Result<Self> {
+    pub(crate) fn product(
+        binary: &Path,
+        place: Place<'_>,
+        cores: &str,
+        hot_set: bool,
+    ) -> Result<Self> {
+        let Place { data, database } = place;
         let config = data.with_extension("toml");
         fs::write(&config, settings(hot_set)?)?;
         let mut command = Command::new("taskset");
         command.args(["-c", cores]).arg(binary).args(["--json", "serve", "--config"]).arg(config);
-        command.arg("--data").arg(data);
+        match database {
+            None => command.arg("--data").arg(data),
+            Some(url) => {
+                command.env("COUNTERSIGN_DATABASE", url).env(KEY_FILE, data.join("server.key"))
+            }
+        };
         Self::start(command)
     }
 

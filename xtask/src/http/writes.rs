@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::client::Client;
 use super::requests::{Request, SYNC, save};
 use super::rows::{Mode, PACE, Under};
-use super::server::Server;
+use super::server::{Place, Server};
 use crate::company::Company;
 use crate::records::{self, CODES, TASKS_PER_INSTANCE};
 use crate::steps::{root, run};
@@ -49,6 +49,17 @@ impl Written {
     pub(crate) fn rate(&self) -> f64 {
         self.done as f64 / self.seconds
     }
+
+    /// Both, one after the other. The latencies are the worse ones.
+    fn and(&self, other: &Self) -> Self {
+        Self {
+            done: self.done + other.done,
+            seconds: self.seconds + other.seconds,
+            next: other.next,
+            p50: self.p50.max(other.p50),
+            p99: self.p99.max(other.p99),
+        }
+    }
 }
 
 /// The writer of a scratch folder, and how many syncs that has seen.
@@ -59,17 +70,20 @@ pub(crate) struct Syncs {
 }
 
 impl Syncs {
-    /// Writes the requests for a size. Definitions are asked for their real codes.
+    /// Writes the requests for a size. Definitions are asked for their real codes. `initiator` starts
+    /// all instances, if there is one.
     pub(crate) fn prepare(
         binary: &Path,
         folder: &Path,
         company: &Company,
         client: &Client,
+        initiator: Option<usize>,
     ) -> Result<Self> {
         let file = folder.join("syncs.txt");
         let codes = (0..CODES).map(|code| real_code(client, code)).collect::<Result<Vec<_>>>()?;
         let step = (company.tasks / TASKS_PER_INSTANCE / INSTANCES).max(1);
-        let made: Vec<_> = records::made(company.tasks).step_by(step).take(INSTANCES).collect();
+        let made = records::made(company.tasks).step_by(step).take(INSTANCES);
+        let made: Vec<_> = made.map(|made| made.started_by(initiator)).collect();
         let count = made.len();
         let requests = [true, false].into_iter().flat_map(|changed| {
             // Not in the order of the file: neighbours would share pages.
@@ -138,13 +152,31 @@ impl Syncs {
         self.finish(writer)
     }
 
+    /// As many whole turns as fit into some seconds, and at least one.
+    pub(crate) fn whole_turns(
+        &mut self,
+        client: &Client,
+        connections: usize,
+        seconds: u32,
+    ) -> Result<Written> {
+        let mut all = self.turn_over(client, connections)?;
+        while all.seconds < f64::from(seconds) {
+            all = all.and(&self.turn_over(client, connections)?);
+        }
+        Ok(all)
+    }
+
+    fn turn_over(&self, client: &Client, connections: usize) -> Result<Written> {
+        let (connections, turn) = (connections.to_string(), self.turn()?.to_string());
+        let how = ["--connections", &connections, "--until", &turn].map(str::to_owned);
+        let mut writer = Self { sent: 0, file: self.file.clone(), binary: self.binary.clone() };
+        let child = writer.start(client, Mode::Two, &how)?;
+        writer.finish(child)
+    }
+
     /// One turn over one connection, so that what was changed is known in its order.
-    fn whole_turn(&self, client: &Client) -> Result<()> {
-        let until = ["--connections", "1", "--until", &self.turn()?.to_string()].map(str::to_owned);
-        let writer = Self { sent: 0, file: self.file.clone(), binary: self.binary.clone() };
-        let mut writer = writer;
-        let child = writer.start(client, Mode::Two, &until)?;
-        writer.finish(child).map(drop)
+    pub(crate) fn whole_turn(&self, client: &Client) -> Result<()> {
+        self.turn_over(client, 1).map(drop)
     }
 }
 
@@ -212,7 +244,8 @@ impl Bulk {
         let bulk = Self { file: data.join("countersign.db"), changes: folder.join("changes.db") };
         bulk.program("note", 1, 0, Mode::Two)?;
         {
-            let server = Server::product(binary, &data, Mode::Two.server_cores(), true)?;
+            let place = Place { data: &data, database: None };
+            let server = Server::product(binary, place, Mode::Two.server_cores(), true)?;
             syncs.whole_turn(&server.sign_in(company)?)?;
         }
         bulk.program("keep", 1, 0, Mode::Two)?;
