@@ -171,6 +171,23 @@ pub(crate) fn read(
     Ok(view.cards(tenant, ids)?.into_iter().map(|bytes| bytes.map(card)).collect())
 }
 
+/// The same of cards that were read already.
+pub(crate) fn of_rows(
+    view: &mut View<'_, '_>,
+    tenant: TenantId,
+    rows: Vec<(InstanceId, i64, Vec<u8>)>,
+    choice: &Arc<Choice>,
+) -> Result<Vec<(InstanceId, Card)>> {
+    let cx = view.context();
+    let mut cards = Vec::with_capacity(rows.len());
+    for (id, format, bytes) in rows {
+        let bytes = checked(view.tx()?, cx, tenant, id, (format, bytes))?;
+        let bytes = bytes.ok_or_else(|| crate::tasks::gone(id))?;
+        cards.push((id, choose(bytes.into(), choice)));
+    }
+    Ok(cards)
+}
+
 /// The chosen parts of a card.
 pub(crate) fn choose(bytes: Arc<[u8]>, choice: &Arc<Choice>) -> Card {
     Card { bytes, choice: Arc::clone(choice) }

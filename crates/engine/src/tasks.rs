@@ -14,6 +14,7 @@ use domain::person::AliasKind;
 use domain::{InstanceId, PersonId};
 use store::external::Head;
 use store::list::List;
+use store::list_glance::{Paged, Pages};
 
 use crate::card::{self, Card, Choice};
 use crate::copies::Rendered;
@@ -57,17 +58,107 @@ pub fn list(
     token: Option<&str>,
     size: usize,
 ) -> Result<Page> {
-    let mut cards = Vec::new();
     let filter = || TaskFilter::new(parts.clone()).map_err(Error::Filter);
-    let (query, after, hash) = match token {
-        None => (resolve(view, caller, &filter()?, &mut cards)?, InstanceId(0), None),
+    let (asked, after, hash) = match token {
+        None => (Asked::Names(filter()?), InstanceId(0), None),
         Some(token) => {
             let Token { query, position, hash } = page::open(view.context(), caller, token)?;
             if !parts.is_empty() && page::hash(&filter()?) != hash {
                 return Err(PageFault::OtherFilter.into());
             }
-            (query, position, Some(hash))
+            (Asked::Ids(query), position, Some(hash))
         }
+    };
+    let (query, items, last) = match at_a_glance(view, caller, &asked, after, size)? {
+        Some(answer) => answer,
+        None => step_by_step(view, caller, asked, after, size)?,
+    };
+    let next = match last {
+        Some(position) => {
+            let hash = hash.map_or_else(|| filter().map(|filter| page::hash(&filter)), Ok)?;
+            Some(page::seal(view.context(), caller, &Token { hash, query, position }))
+        }
+        None => None,
+    };
+    Ok(Page { items, next })
+}
+
+/// What a page is asked for with.
+enum Asked {
+    /// The first one, with the caller's names.
+    Names(TaskFilter),
+    /// One after it, with the ids that a token holds.
+    Ids(Query),
+}
+
+/// A query by ids, what is shown of its page, and the last of that where there is more.
+type Answer = (Query, Items, Option<InstanceId>);
+
+/// The answer with one statement, where that is of use.
+fn at_a_glance(
+    view: &mut View<'_, '_>,
+    caller: &Caller,
+    asked: &Asked,
+    after: InstanceId,
+    size: usize,
+) -> Result<Option<Answer>> {
+    fn texts(texts: &[String]) -> Vec<&str> {
+        texts.iter().map(String::as_str).collect()
+    }
+    if view.keeps() {
+        return Ok(None);
+    }
+    let (codes, users, status) = match asked {
+        Asked::Names(TaskFilter::Status { codes, users, status }) => {
+            (texts(codes), texts(users), *status)
+        }
+        Asked::Ids(Query { instances: None, status: Some(status), .. }) => {
+            (Vec::new(), Vec::new(), *status)
+        }
+        _ => return Ok(None),
+    };
+    let (definitions, people) = match asked {
+        Asked::Ids(Query { definitions, people, .. }) => (definitions.as_ref(), people.as_ref()),
+        Asked::Names(_) => (None, None),
+    };
+    let pages = Pages {
+        app: caller.app.id,
+        codes: &codes,
+        definitions: definitions.map_or(&[], Vec::as_slice),
+        of_people: people.is_some() || !users.is_empty(),
+        users: &users,
+        people: people.map_or(&[], Vec::as_slice),
+        status: status.code(),
+        after,
+        limit: size + 1,
+    };
+    let of_people = pages.of_people;
+    let seen = store::list_glance::page_glance(view.tx()?, caller.tenant, &pages)?;
+    let Some(Paged { definitions, people, rows, instances }) = seen else { return Ok(None) };
+    let query = Query {
+        instances: None,
+        definitions: Some(definitions),
+        people: of_people.then_some(people),
+        status: Some(status),
+    };
+    let choice = Choice { status: Some(status), people: of_people.then_some(rows) };
+    let found = card::of_rows(view, caller.tenant, instances, &Arc::new(choice))?;
+    let (items, last) = show(view, found, size);
+    Ok(Some((query, items, last)))
+}
+
+/// The answer from what is in memory, or statement by statement.
+fn step_by_step(
+    view: &mut View<'_, '_>,
+    caller: &Caller,
+    asked: Asked,
+    after: InstanceId,
+    size: usize,
+) -> Result<Answer> {
+    let mut cards = Vec::new();
+    let query = match asked {
+        Asked::Names(filter) => resolve(view, caller, &filter, &mut cards)?,
+        Asked::Ids(query) => query,
     };
     let people = match &query.people {
         None => None,
@@ -82,14 +173,7 @@ pub fn list(
         }
         None => listed(view, caller, &query, people, after, size)?,
     };
-    let next = match last {
-        Some(position) => {
-            let hash = hash.map_or_else(|| filter().map(|filter| page::hash(&filter)), Ok)?;
-            Some(page::seal(view.context(), caller, &Token { hash, query, position }))
-        }
-        None => None,
-    };
-    Ok(Page { items, next })
+    Ok((query, items, last))
 }
 
 /// What is shown of the first `size`, and the last of them where there are more.

@@ -23,6 +23,7 @@ pub mod flow;
 pub mod inbox;
 pub mod lease;
 pub mod list;
+pub mod list_glance;
 pub mod lock;
 pub mod person;
 pub mod postgres;

@@ -17,16 +17,20 @@ use domain::{AppId, DefinitionId, InstanceId, Millis, PersonId, TenantId};
 use serde_json::Value;
 use store::inbox::{Glance, Question, ask, glance, repair};
 use store::list::{List, list_page};
+use store::list_glance::{Pages, page_glance};
 use store::postgres::{Options, Plan, Plans};
 use store::{Error, Store, Tx, external, flow, person};
 
 const ROWS: i64 = 100_000;
-const INSTANCES: i64 = 2_000;
+/// So many that no plan reads them all for a page.
+const INSTANCES: i64 = 20_000;
 const FLOWS: i64 = 40;
 const HEAVY: i64 = 1;
 const LIGHT: i64 = 2;
 /// Who has no rows at all fills the tables, as in a real company.
-const OTHERS: i64 = 2_000;
+const OTHERS: i64 = 20_000;
+/// Those who have third-party tasks.
+const ASSIGNEES: i64 = 2_000;
 const PAGE: usize = 10;
 
 /// Every list of a person, as it is asked for when nothing narrows it.
@@ -87,6 +91,10 @@ async fn world(url: &str) -> World {
              1, 'card', '{{}}' FROM generate_series(1, {INSTANCES}) AS n"
         ),
         format!(
+            "INSERT INTO definition SELECT {tenant}, n, 7, 'real-' || n, 'own-' || n, '{{}}', NULL, \
+             0, 0 FROM generate_series(0, {OTHERS}) AS n"
+        ),
+        format!(
             "INSERT INTO external_instance SELECT {tenant}, n, 7, 'i' || n, n % 5, 0, 1, 1, 0, 0, 0, \
              '{{}}' FROM generate_series(1, {ROWS}) AS n"
         ),
@@ -99,7 +107,7 @@ async fn world(url: &str) -> World {
              FROM generate_series(1, {ROWS}) AS n"
         ),
         format!(
-            "INSERT INTO external_by_person SELECT {tenant}, n % {OTHERS} + 1, 1, n % 5, n \
+            "INSERT INTO external_by_person SELECT {tenant}, n % {ASSIGNEES} + 1, 1, n % 5, n \
              FROM generate_series(1, {ROWS}) AS n"
         ),
         rows(HEAVY, EVERY[0].0, EVERY[0].1, ROWS),
@@ -214,6 +222,21 @@ fn of_page(page: usize, lists: usize) -> usize {
 /// Nodes of the upper level of a list of [`ROWS`] rows, which its count is the sum of.
 const UPPER: usize = 16;
 
+/// A page of the app's, of nothing yet.
+fn pages(limit: usize) -> Pages<'static> {
+    Pages {
+        app: AppId(7),
+        codes: &[],
+        definitions: &[],
+        of_people: false,
+        users: &[],
+        people: &[],
+        status: 1,
+        after: InstanceId(10),
+        limit,
+    }
+}
+
 #[tokio::test]
 async fn hot_statements_read_little_more_than_they_answer() {
     let Some(url) = server() else { return };
@@ -275,6 +298,40 @@ async fn hot_statements_read_little_more_than_they_answer() {
             assert_bounded(&format!("{size} of {of:?}"), &plans.await, of_page(size, 1), size + 1);
         }
     }
+    for size in [50, 500] {
+        for (codes, users) in [(1, 0), (2, 0), (2, 2)] {
+            let plans = world.plans(move |tx, tenant| {
+                // One by each of its names; the second page begins where the first one ended.
+                let codes = &["real-2", "own-3"][..codes];
+                let users = &["p43", "p44"][..users];
+                let names = Pages { codes, users, of_people: !users.is_empty(), ..pages(size) };
+                let first = page_glance(tx, tenant, &names)?.unwrap();
+                let (after, ..) = *first.instances.last().unwrap();
+                assert_eq!(
+                    (first.definitions.len(), first.people.len()),
+                    (codes.len(), users.len())
+                );
+                let ids = Pages {
+                    definitions: &first.definitions,
+                    people: &first.people,
+                    of_people: !users.is_empty(),
+                    after,
+                    ..pages(size)
+                };
+                let second = page_glance(tx, tenant, &ids)?.unwrap();
+                assert!(second.instances.iter().all(|(id, ..)| *id > after));
+                Ok(())
+            });
+            let plans = plans.await;
+            assert_eq!(plans.len(), 2, "a page is one statement");
+            let lists = codes * users.max(1);
+            for plan in &plans {
+                let what = format!("{size} of {codes} definitions and {users} people");
+                let plan = std::slice::from_ref(plan);
+                assert_bounded(&what, plan, of_page(size, lists), lists * (size + 1));
+            }
+        }
+    }
     let plans = world.plans(|tx, tenant| {
         let ids: Vec<InstanceId> = (1..=10).map(|n| InstanceId(n * 100)).collect();
         flow::cards_shown(tx, tenant, &ids, AliasKind::Kunlun)?;
@@ -329,13 +386,25 @@ async fn a_query_waits_for_the_network_once() {
     let mut options = Options::new(url.replace(&at, &format!("127.0.0.1:{port}")));
     options.pool = 1;
     let store = connect(options).await;
-    let look = || {
-        store.read(|tx| {
-            let kind = AliasKind::Kunlun;
-            let asked = Glance { kind, alias: "nobody", lists: &EVERY, offset: 0, limit: 10 };
-            glance(tx, TenantId(1), &asked, kind)
-        })
-    };
+    assert_one_turn(&store, &turns, |tx| {
+        let kind = AliasKind::Kunlun;
+        let asked = Glance { kind, alias: "nobody", lists: &EVERY, offset: 0, limit: 10 };
+        glance(tx, TenantId(1), &asked, kind).map(drop)
+    })
+    .await;
+    assert_one_turn(&store, &turns, |tx| {
+        let asked = Pages { codes: &["leave"], users: &["ann"], of_people: true, ..pages(10) };
+        page_glance(tx, TenantId(1), &asked).map(drop)
+    })
+    .await;
+}
+
+async fn assert_one_turn(
+    store: &Store,
+    turns: &AtomicUsize,
+    ask: fn(&mut Tx<'_>) -> Result<(), Error>,
+) {
+    let look = || store.read(ask);
     // The first prepares the statement.
     look().await.unwrap();
     for _ in 0..20 {
