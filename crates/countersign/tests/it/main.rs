@@ -22,6 +22,7 @@ mod oracle;
 mod people;
 mod pg_server;
 mod postgres;
+mod postgres_way;
 mod process;
 mod properties;
 mod store_apps;

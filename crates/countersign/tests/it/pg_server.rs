@@ -2,8 +2,10 @@
 //!
 //! `TEST_POSTGRES_PROGRAMS` names the folder with its programs; else Debian's newest is taken.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -31,14 +33,30 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// The server refuses to run as root, so root runs it as the package's own user.
-fn as_user(program: &Path) -> Command {
-    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+pub fn as_user(program: &Path) -> Command {
+    if !is_root() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
     command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
     command.current_dir("/");
     command
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Makes that user the owner of files, if that may be done.
+pub fn give(files: &[&Path]) {
+    if is_root() {
+        succeed(Command::new("chown").arg("postgres").args(files));
+    }
+}
+
+/// Free until somebody takes it, but for a race that only costs another run.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn succeed(command: &mut Command) {
@@ -55,17 +73,36 @@ impl PgServer {
             return None;
         };
         let folder = tempfile::Builder::new().prefix("countersign-pg-").tempdir().unwrap();
-        if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
-            succeed(Command::new("chown").arg("postgres").arg(folder.path()));
-        }
+        give(&[folder.path()]);
         let mut init = as_user(&programs.join("initdb"));
         init.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"]);
         succeed(init.arg("--no-sync").arg("-D").arg(folder.path().join("data")));
-        // Free until the server takes it, but for a race that only costs another run.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { programs, child: None, folder, port };
+        let mut server = Self { programs, child: None, folder, port: free_port() };
         server.start_again();
         Some(server)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Puts a file that only it may read beside its data, and answers where.
+    pub fn take(&self, name: &str, bytes: &[u8]) -> String {
+        let file = self.folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        give(&[&file]);
+        file.to_str().unwrap().to_owned()
+    }
+
+    /// Starts it again with more settings, and with other rules of who may come in.
+    pub fn restart(&mut self, settings: &str, rules: &str) {
+        self.stop("INT");
+        let data = self.folder.path().join("data");
+        let mut file = OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
+        file.write_all(settings.as_bytes()).unwrap();
+        std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
+        self.start_again();
     }
 
     pub fn url(&self) -> String {
