@@ -12,6 +12,9 @@ pub enum Error {
     /// The rules say no.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// A change of the organisation that the rules refuse.
+    #[error("{0}")]
+    Organisation(#[from] domain::organisation::Fault),
     /// A filter that may not be run.
     #[error("the filter is not valid: {0:?}")]
     Filter(Vec<(Part, Fault)>),

@@ -75,6 +75,12 @@ impl Hub {
                 for tenant in store::person::tenants_with_joins(tx)? {
                     lost.push((tenant, Work::Joins));
                 }
+                for tenant in store::substitution::tenants_with_substitutions(tx)? {
+                    lost.push((tenant, Work::Substitutes));
+                }
+                for tenant in store::hand_over::tenants_with_hand_overs(tx)? {
+                    lost.push((tenant, Work::HandOvers));
+                }
                 Ok(lost)
             })
             .await?;
@@ -125,6 +131,11 @@ impl Hub {
             Ok(lease::lease_take(tx, tenant, work, holder, cx.now, until)?)
         })
         .await
+    }
+
+    /// Gives the work back, and keeps the hint: some of it is for later.
+    pub(crate) async fn pause(&self, lease: Lease) -> Result<()> {
+        self.end(Lease { mark: None, ..lease }).await
     }
 
     /// Gives the work back: all that the hint meant is done.

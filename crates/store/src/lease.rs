@@ -15,6 +15,10 @@ pub enum Work {
     Fold,
     /// Moving the rows of people who turned out to be somebody else.
     Joins,
+    /// Bringing open tasks up to date when somebody begins or ends to be away.
+    Substitutes,
+    /// Moving open tasks of people who leave.
+    HandOvers,
 }
 
 impl Work {
@@ -22,6 +26,8 @@ impl Work {
         match self {
             Self::Fold => 1,
             Self::Joins => 2,
+            Self::Substitutes => 5,
+            Self::HandOvers => 6,
         }
     }
 }
