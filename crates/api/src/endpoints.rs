@@ -11,7 +11,7 @@ pub(crate) struct Endpoint {
     /// In logs and metrics.
     pub(crate) name: &'static str,
     pub(crate) method: Method,
-    /// As routes are written; the last segment may be a parameter.
+    /// As routes are written; one segment may be a parameter.
     pub(crate) path: &'static str,
     /// Any one of them is enough; `None` needs no token at all.
     pub(crate) scopes: Option<&'static [&'static str]>,
@@ -24,6 +24,11 @@ impl Endpoint {
     /// Whether tokens of store apps are refused: pages of the aPaaS family name custom apps alone.
     pub(crate) fn takes_custom_apps_only(&self) -> bool {
         self.path.starts_with("/open-apis/apaas/")
+    }
+
+    /// Whether it takes the server's admin key instead of an app's token.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.path.starts_with("/admin/")
     }
 }
 

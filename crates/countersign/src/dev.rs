@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use api::{ALL_SCOPES, Api, READ_SCOPES};
+use engine::AdminKey;
 use engine::demo::{APP, OTHER, Plan, READER, Sample};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -12,10 +13,13 @@ use tokio::net::TcpListener;
 use crate::cli::{DevArgs, LimitsArg};
 use crate::config::{Config, Profile};
 use crate::output::Output;
-use crate::serve::follow_joins;
+use crate::serve::{follow_hand_overs, follow_joins};
 use crate::server::{serve, stop_signal};
 use crate::tls::{Tls, self_signed};
 use crate::{deliver, observe, open};
+
+/// The key of the demo's admin API; for trying out, like the secrets of its apps.
+const ADMIN_KEY: &str = "demo-admin-key";
 
 pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let mut config = Config::defaults()?;
@@ -51,6 +55,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let sample = hub.demo(&plan, |made| bar.set_position(made as u64)).await?;
     bar.finish_and_clear();
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let handing = tokio::spawn(follow_hand_overs(Arc::clone(&hub)));
     let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), deliver::client()?));
 
     let kept = args.data.as_ref().map(|dir| dir.display().to_string());
@@ -61,9 +66,10 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
         limits: config.limits.windows(),
         slow_ms: config.log.slow_ms,
         access_log: false,
+        admin: Some(AdminKey::new(&ADMIN_KEY.into())),
     };
     serve(listener, tls, api::router(api), stop).await;
-    for task in [joins, sending] {
+    for task in [joins, handing, sending] {
         task.abort();
         let _ = task.await;
     }
@@ -93,6 +99,7 @@ fn summary(url: &str, cert: Option<&str>, sample: &Sample) -> Value {
         "instance_id": sample.instance_id,
         "user_id": sample.user_id,
         "kunlun_user_id": sample.kunlun_user_id,
+        "admin_key": ADMIN_KEY,
         "pid": std::process::id(),
     })
 }

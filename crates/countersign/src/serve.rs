@@ -15,13 +15,14 @@ use crate::config::{Config, address};
 use crate::output::Output;
 use crate::server::{serve, stop_signal};
 use crate::tls::Tls;
-use crate::{deliver, observe, open};
+use crate::{deliver, key, observe, open};
 
 pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     let config = Config::load(&args)?;
     observe::logs(&config.log)?;
     let metrics = observe::metrics()?;
     let asked = stop_signal()?;
+    let admin = key::admin(&config.admin)?;
     let _lock = open::lock(&config)?;
     let hub = open::hub(&config).await?;
 
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     }
     tokio::spawn(observe::upkeep(metrics));
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let handing = tokio::spawn(follow_hand_overs(Arc::clone(&hub)));
     let folding = tokio::spawn(fold_counts(Arc::clone(&hub)));
     let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), deliver::client()?));
     if config.is_on_server() {
@@ -62,13 +64,14 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         limits: config.limits.windows(),
         slow_ms: config.log.slow_ms,
         access_log: config.log.access,
+        admin,
     };
     if let Some(tls) = &tls {
         tokio::spawn(tls.clone().follow());
     }
     serve(listener, tls, api::router(api), wait(stopped)).await;
     // The data is closed before the folder's lock goes.
-    for task in [joins, folding, sending] {
+    for task in [joins, handing, folding, sending] {
         task.abort();
         let _ = task.await;
     }
@@ -100,6 +103,19 @@ pub(crate) async fn follow_joins(hub: Arc<Hub>) {
             Ok(0) => {}
             Ok(instances) => tracing::info!(instances, "moved what joined people had"),
             Err(error) => tracing::warn!(%error, "joins are not finished and will be tried again"),
+        }
+    }
+}
+
+/// Moves open tasks of people who hand over, for as long as the server runs; as often as joins.
+pub(crate) async fn follow_hand_overs(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(JOINS_EVERY);
+    loop {
+        ticks.tick().await;
+        match hub.finish_hand_overs().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "handed over"),
+            Err(error) => tracing::warn!(%error, "hand-overs are not done and will be tried again"),
         }
     }
 }
