@@ -23,9 +23,10 @@ use serde_json::{Value, json};
 use crate::endpoints::{self, Endpoint};
 use crate::fault::{Code, Fault};
 use crate::limit::{Key, Tier};
-use crate::{Api, Peer};
+use crate::{Api, ChatHook, Peer};
 use crate::{
-    external_approvals, external_instances, external_tasks, log_id, openapi, tokens, user_task,
+    external_approvals, external_instances, external_tasks, flow_actions, flow_chat, flow_execute,
+    log_id, openapi, tokens, user_task,
 };
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
@@ -39,6 +40,7 @@ const JSON: &str = "application/json; charset=utf-8";
 /// A request that passed the gateway.
 pub(crate) struct Call {
     api: Arc<Api>,
+    endpoint: &'static Endpoint,
     caller: Option<Caller>,
     uri: Uri,
     pub(crate) body: Bytes,
@@ -54,11 +56,18 @@ impl Call {
         self.caller.clone().expect("the gateway lets nobody pass without a token")
     }
 
-    /// The last segment of the path, decoded.
-    pub(crate) fn last_segment(&self) -> String {
-        let path = self.uri.path().trim_end_matches('/');
-        let segment = path.rsplit('/').next().unwrap_or_default();
+    /// A parameter of the path, decoded.
+    pub(crate) fn segment(&self, name: &str) -> String {
+        let is_meant = |part: &str| part.trim_matches(['{', '}']) == name;
+        let place = self.endpoint.path.split('/').position(is_meant);
+        let segment = place.and_then(|place| self.uri.path().split('/').nth(place));
+        let segment = segment.unwrap_or_default();
         percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
+    }
+
+    /// Where groups for people are made, if anywhere.
+    pub(crate) fn chat(&self) -> Option<ChatHook> {
+        self.api.chat.clone()
     }
 
     /// Query members in order, decoded.
@@ -123,7 +132,18 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .add(&endpoints::CHECK_INSTANCES, external_instances::check)
         .add(&endpoints::LIST_TASKS, external_tasks::list)
         .add(&endpoints::LIST_TASKS_BY_POST, external_tasks::list)
-        .add(&endpoints::QUERY_USER_TASKS, user_task::query);
+        .add(&endpoints::QUERY_USER_TASKS, user_task::query)
+        .add(&endpoints::EXECUTE, flow_execute::execute)
+        .add(&endpoints::AGREE, flow_actions::agree)
+        .add(&endpoints::REJECT, flow_actions::reject)
+        .add(&endpoints::TRANSFER, flow_actions::transfer)
+        .add(&endpoints::ADD_ASSIGNEE, flow_actions::add_assignee)
+        .add(&endpoints::CANCEL, flow_actions::cancel)
+        .add(&endpoints::COPY_TASK, flow_actions::cc)
+        .add(&endpoints::EXPEDITE, flow_actions::expediting)
+        .add(&endpoints::ROLL_BACK, flow_actions::rollback)
+        .add(&endpoints::ROLLBACK_POINTS, flow_actions::rollback_points)
+        .add(&endpoints::CHAT_GROUP, flow_chat::chat_group);
     let document = Bytes::from(openapi::document(&routes.described));
     let page = Bytes::from_static(openapi::PAGE.as_bytes());
     let lost = Arc::clone(api);
@@ -208,7 +228,8 @@ where
     let result = async {
         let caller = admit(&api, endpoint, &parts.headers, peer).await?;
         let body = read_body(&parts.headers, body).await?;
-        handler(Call { api: Arc::clone(&api), caller, uri: parts.uri.clone(), body }).await
+        let (api, uri) = (Arc::clone(&api), parts.uri.clone());
+        handler(Call { api, endpoint, caller, uri, body }).await
     }
     .await;
     let outcome = Outcome { endpoint: endpoint.name, meters, log_id: &log_id, started };

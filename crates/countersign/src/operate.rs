@@ -11,7 +11,7 @@ use store::access::tenant_all;
 use crate::cli::{Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
 use crate::config::Config;
 use crate::output::Output;
-use crate::{apps, copy, import, migrate, open, people_csv};
+use crate::{apps, audit, copy, import, migrate, open, people_csv};
 
 pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
     match command {
@@ -23,6 +23,7 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
         Operate::People(PeopleCommand::Import { file, tenant, place }) => {
             import_people(&place, &file, tenant, output).await
         }
+        Operate::Audit(command) => audit::run(command, output).await,
         Operate::Import { file, slice, tenant, place } => {
             import::run(config(&place)?, &file, tenant, slice, output).await
         }

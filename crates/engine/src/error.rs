@@ -4,6 +4,7 @@ use domain::Refusal;
 use domain::filter::{Fault, Part};
 use thiserror::Error;
 
+use crate::flow_run::FlowFault;
 use crate::page::PageFault;
 
 /// The outcome of a use case that changed nothing.
@@ -15,6 +16,9 @@ pub enum Error {
     /// A filter that may not be run.
     #[error("the filter is not valid: {0:?}")]
     Filter(Vec<(Part, Fault)>),
+    /// What is asked of a flow is not done.
+    #[error("{0}")]
+    Flow(#[from] FlowFault),
     /// A page token that was not given by this server for this caller, or not for this filter.
     #[error("{0}")]
     Page(#[from] PageFault),

@@ -15,6 +15,10 @@ pub enum Work {
     Fold,
     /// Moving the rows of people who turned out to be somebody else.
     Joins,
+    /// What time does to instances of flows.
+    Timers,
+    /// Anchors over the ends of histories.
+    Anchors,
 }
 
 impl Work {
@@ -22,6 +26,8 @@ impl Work {
         match self {
             Self::Fold => 1,
             Self::Joins => 2,
+            Self::Timers => 3,
+            Self::Anchors => 4,
         }
     }
 }
