@@ -45,7 +45,7 @@ fn task(task: &Task) -> Vec<u8> {
     .into_bytes()
 }
 
-fn texts(texts: &[LangText]) -> Vec<Value> {
+pub(crate) fn texts(texts: &[LangText]) -> Vec<Value> {
     let text = |(code, text): &LangText| json!({"language_code": code, "text": text});
     order_texts(texts).into_iter().map(text).collect()
 }

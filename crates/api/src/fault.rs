@@ -8,6 +8,8 @@ use domain::person::AliasKind;
 use domain::refusal::Role;
 use engine::Error;
 
+use crate::flow_fault::{self, Places};
+
 /// Every code that this server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -171,6 +173,7 @@ impl From<Error> for Fault {
                 let violations = faults.into_iter().map(|(part, f)| describe(part, f)).collect();
                 Self::new(Code::Param).violations(violations)
             }
+            Error::Flow(fault) => flow_fault::fault(fault, &Places::default()),
             Error::Page(fault) => {
                 let violation = Violation::new("page_token", fault.to_string());
                 Self::new(Code::Param).violation(violation)

@@ -23,10 +23,10 @@ use serde_json::{Value, json};
 use crate::endpoints::{self, Endpoint};
 use crate::fault::{Code, Fault};
 use crate::limit::{Key, Tier};
-use crate::{Api, Peer};
+use crate::{Api, ChatHook, Peer};
 use crate::{
-    admin, external_approvals, external_instances, external_tasks, log_id, openapi, tokens,
-    user_task,
+    admin, external_approvals, external_instances, external_tasks, flow_actions, flow_chat,
+    flow_execute, log_id, openapi, tokens, user_task,
 };
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
@@ -56,21 +56,18 @@ impl Call {
         self.caller.clone().expect("the gateway lets nobody pass without a token")
     }
 
-    /// The last segment of the path, decoded.
-    pub(crate) fn last_segment(&self) -> String {
-        let path = self.uri.path().trim_end_matches('/');
-        let segment = path.rsplit('/').next().unwrap_or_default();
+    /// A parameter of the path, decoded.
+    pub(crate) fn segment(&self, name: &str) -> String {
+        let is_meant = |part: &str| part.trim_matches(['{', '}']) == name;
+        let place = self.endpoint.path.split('/').position(is_meant);
+        let segment = place.and_then(|place| self.uri.path().split('/').nth(place));
+        let segment = segment.unwrap_or_default();
         percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
     }
 
-    /// A segment of the path by its name in the route, decoded.
-    pub(crate) fn parameter(&self, name: &str) -> String {
-        let named = |segment: &str| {
-            segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) == Some(name)
-        };
-        let mut segments = self.endpoint.path.split('/').zip(self.uri.path().split('/'));
-        let segment = segments.find(|(route, _)| named(route)).map_or("", |(_, given)| given);
-        percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
+    /// Where groups for people are made, if anywhere.
+    pub(crate) fn chat(&self) -> Option<ChatHook> {
+        self.api.chat.clone()
     }
 
     /// Query members in order, decoded.
@@ -135,7 +132,18 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .add(&endpoints::CHECK_INSTANCES, external_instances::check)
         .add(&endpoints::LIST_TASKS, external_tasks::list)
         .add(&endpoints::LIST_TASKS_BY_POST, external_tasks::list)
-        .add(&endpoints::QUERY_USER_TASKS, user_task::query);
+        .add(&endpoints::QUERY_USER_TASKS, user_task::query)
+        .add(&endpoints::EXECUTE, flow_execute::execute)
+        .add(&endpoints::AGREE, flow_actions::agree)
+        .add(&endpoints::REJECT, flow_actions::reject)
+        .add(&endpoints::TRANSFER, flow_actions::transfer)
+        .add(&endpoints::ADD_ASSIGNEE, flow_actions::add_assignee)
+        .add(&endpoints::CANCEL, flow_actions::cancel)
+        .add(&endpoints::COPY_TASK, flow_actions::cc)
+        .add(&endpoints::EXPEDITE, flow_actions::expediting)
+        .add(&endpoints::ROLL_BACK, flow_actions::rollback)
+        .add(&endpoints::ROLLBACK_POINTS, flow_actions::rollback_points)
+        .add(&endpoints::CHAT_GROUP, flow_chat::chat_group);
     let routes = admin::add_to(routes);
     let document = Bytes::from(openapi::document(&routes.described));
     let page = Bytes::from_static(openapi::PAGE.as_bytes());

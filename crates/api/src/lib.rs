@@ -13,7 +13,12 @@ mod external_instances_read;
 mod external_tasks;
 mod fault;
 mod fields;
+mod flow_actions;
+mod flow_chat;
+mod flow_execute;
+mod flow_fault;
 mod gateway;
+mod history;
 pub mod import;
 mod limit;
 mod log_id;
@@ -32,6 +37,8 @@ use engine::{AdminKey, Hub};
 pub use cards::renderers;
 pub use endpoints::{ALL_SCOPES, READ_SCOPES};
 pub use events::ticket_event;
+pub use flow_chat::ChatHook;
+pub use history::history;
 pub use limit::Limits;
 pub use observe::router as observe_router;
 
@@ -47,6 +54,8 @@ pub struct Api {
     pub access_log: bool,
     /// What callers of the admin API must know; without it that API is off.
     pub admin: Option<AdminKey>,
+    /// Makes groups in which people talk about a task; without it, who asks for one is told so.
+    pub chat: Option<ChatHook>,
 }
 
 /// The address of a client, which a server puts into the extensions of each request.

@@ -6,6 +6,7 @@ use domain::instance::{
     DisplayMethod, FormPolicy, GenerateType, InstanceStatus, ReadStatus, TaskStatus,
 };
 use domain::person::AliasKind;
+use domain::process::act::Place;
 use domain::sync::Mode;
 
 /// Words and what they mean, in the order of the documentation.
@@ -71,6 +72,10 @@ pub(crate) const TASK_STATE: Words<State> =
 
 pub(crate) const TASK_SOURCE: Words<Relation> =
     &[("fromMe", Relation::Initiated), ("assignMe", Relation::Assigned), ("CCMe", Relation::Cc)];
+
+/// The first is the default.
+pub(crate) const ASSIGNEE_PLACE: Words<Place> =
+    &[("currentAndAddAssign", Place::Beside), ("afterAndAddAssign", Place::After)];
 
 /// The first is the default.
 pub(crate) const USER_ID_TYPE: Words<AliasKind> = &[

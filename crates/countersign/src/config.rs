@@ -29,6 +29,7 @@ pub struct Config {
     pub store: Store,
     pub limits: LimitSettings,
     pub people: People,
+    pub flows: Flows,
     pub log: Log,
 }
 
@@ -132,6 +133,13 @@ impl LimitSettings {
 #[expect(missing_docs, reason = "config.default.toml documents each")]
 pub struct People {
     pub auto_create: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Flows {
+    pub chat_webhook: SecretString,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

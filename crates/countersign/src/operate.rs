@@ -10,7 +10,7 @@ use store::access::tenant_all;
 use crate::cli::{Operate, Place, ServeArgs, TenantCommand};
 use crate::config::Config;
 use crate::output::Output;
-use crate::{apps, copy, import, migrate, open, people};
+use crate::{apps, audit, copy, import, migrate, open, people};
 
 pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
     match command {
@@ -20,6 +20,7 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
         Operate::Tenant(TenantCommand::List { place }) => list_tenants(&place, output).await,
         Operate::App(command) => apps::run(command, output).await,
         Operate::People(command) => people::run(command, output).await,
+        Operate::Audit(command) => audit::run(command, output).await,
         Operate::Import { file, slice, tenant, place } => {
             import::run(config(&place)?, &file, tenant, slice, output).await
         }

@@ -44,7 +44,10 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
     let handing = tokio::spawn(follow_hand_overs(Arc::clone(&hub)));
     let folding = tokio::spawn(fold_counts(Arc::clone(&hub)));
-    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), deliver::client()?));
+    let client = deliver::client()?;
+    let chat = deliver::chat_hook(&config.flows.chat_webhook, &client)?;
+    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), client));
+    let timing = tokio::spawn(follow_time(Arc::clone(&hub)));
     if config.is_on_server() {
         tracing::info!(url, "serving from a database");
     } else {
@@ -65,13 +68,14 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         slow_ms: config.log.slow_ms,
         access_log: config.log.access,
         admin,
+        chat,
     };
     if let Some(tls) = &tls {
         tokio::spawn(tls.clone().follow());
     }
     serve(listener, tls, api::router(api), wait(stopped)).await;
     // The data is closed before the folder's lock goes.
-    for task in [joins, handing, folding, sending] {
+    for task in [joins, handing, folding, sending, timing] {
         task.abort();
         let _ = task.await;
     }
@@ -140,6 +144,33 @@ async fn fold_counts(hub: Arc<Hub>) {
             Ok(0) => {}
             Ok(lists) => tracing::debug!(lists, "folded counts"),
             Err(error) => tracing::warn!(%error, "counts are not folded and will be tried again"),
+        }
+    }
+}
+
+/// How often it is looked for what is due in flows (own figure: due times count in seconds at least).
+const TIME_EVERY: Duration = Duration::from_secs(2);
+
+/// Does what time does to flows, and anchors their histories, for as long as the server runs.
+pub(crate) async fn follow_time(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(TIME_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match hub.run_timers().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "did what was due in flows"),
+            Err(error) => tracing::warn!(%error, "time stands still in flows; tried again"),
+        }
+        match hub.refresh_substitutes().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "substitutes come and go"),
+            Err(error) => tracing::warn!(%error, "substitutes are not up to date; tried again"),
+        }
+        match hub.anchor().await {
+            Ok(0) => {}
+            Ok(histories) => tracing::info!(histories, "anchored histories"),
+            Err(error) => tracing::warn!(%error, "histories are not anchored; tried again"),
         }
     }
 }

@@ -168,13 +168,19 @@ fn slice(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, id: i64) -> Result<Opt
     let before = job.moved_instances;
     for instance in &found {
         // Two who turned out to be one have nothing to give each other.
-        match flows::hand_over(tx, cx, tenant, *instance, (from, to))? {
-            Some(0) => {}
-            Some(tasks) => {
+        match tx.attempt(|tx| flows::hand_over(tx, cx, tenant, *instance, (from, to)))? {
+            Ok(Some(0)) => {}
+            Ok(Some(tasks)) => {
                 job.moved_instances += 1;
                 job.moved_tasks += tasks;
             }
-            None => job.refused_instances += 1,
+            Ok(None) => job.refused_instances += 1,
+            Err(error) if error.is_passing() => return Err(error),
+            // One that cannot go on does not hold up the others.
+            Err(error) => {
+                tracing::warn!(%error, %instance, "an instance cannot be handed over");
+                job.refused_instances += 1;
+            }
         }
     }
     if let Some(last) = found.last() {

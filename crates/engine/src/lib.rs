@@ -15,6 +15,7 @@ mod demo_flows;
 pub mod directory;
 pub mod doctor;
 mod error;
+pub mod flow_run;
 pub mod flows;
 pub mod hand_over;
 mod hot;

@@ -107,6 +107,22 @@ fn create_stub(
     Ok(id)
 }
 
+/// Whoever takes part in a flow, by the alias that flows use; made as a stub when nobody has it, if the
+/// operator lets that be.
+pub(crate) fn participant(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    kunlun_id: &str,
+) -> Result<Option<PersonId>> {
+    let known = rows::person_by_alias_held(tx, tenant, AliasKind::Kunlun, kunlun_id)?;
+    if known.is_some() || !cx.settings.create_people {
+        return Ok(known);
+    }
+    let alias = [(AliasKind::Kunlun, kunlun_id)];
+    create_stub(tx, cx, tenant, Role::Assignee, &alias).map(Some)
+}
+
 /// A payload gave a further alias of somebody known.
 fn learn(
     tx: &mut Tx<'_>,

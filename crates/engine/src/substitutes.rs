@@ -14,6 +14,7 @@ use store::lease::Work;
 use store::lock::{self, Aggregate};
 use store::substitution::{self as rows, Range};
 
+use crate::flow_run::timers::tick;
 use crate::organisation::{self, Card, Id, Origin};
 use crate::{Context, Hub, Result};
 
@@ -110,30 +111,22 @@ pub fn of(
     Ok(Some(found.into_iter().map(show).collect()))
 }
 
-/// Brings those who stand in for others in one instance up to date, and says whether that changed
-/// anything: what time does to a flow that runs (`domain::process::tick`).
-pub type Refresh = fn(&mut Tx<'_>, &Context, TenantId, InstanceId) -> Result<bool>;
-
 /// How many instances one slice brings up to date (as many as one of a join).
 const SLICE: usize = 100;
 
 impl Hub {
     /// Brings open tasks up to date for everybody who begins or ends to be away, and says how many
     /// instances changed. Safe to stop and to run again at any point; what was missed is caught up.
-    pub async fn refresh_substitutes(&self, refresh: Refresh) -> Result<usize> {
+    pub async fn refresh_substitutes(&self) -> Result<usize> {
         let mut changed = 0;
         for tenant in self.tenants_with(Work::Substitutes).await? {
-            changed += self.refresh_substitutes_of(tenant, refresh).await?;
+            changed += self.refresh_substitutes_of(tenant).await?;
         }
         Ok(changed)
     }
 
     /// The same for one tenant. Nothing while another process does it.
-    pub async fn refresh_substitutes_of(
-        &self,
-        tenant: TenantId,
-        refresh: Refresh,
-    ) -> Result<usize> {
+    pub async fn refresh_substitutes_of(&self, tenant: TenantId) -> Result<usize> {
         let next = self.next_substitution(tenant).await?;
         // Nothing is leased for what is still to come.
         if next.is_some_and(|at| at > self.now()) {
@@ -141,7 +134,7 @@ impl Hub {
         }
         let Some(lease) = self.lease(tenant, Work::Substitutes).await? else { return Ok(0) };
         let mut changed = 0;
-        while let Some(count) = self.write(move |tx, cx| slice(tx, cx, tenant, refresh)).await? {
+        while let Some(count) = self.write(move |tx, cx| slice(tx, cx, tenant)).await? {
             changed += count;
             if !self.prolong(&lease).await? {
                 return Ok(changed);
@@ -149,7 +142,7 @@ impl Hub {
         }
         // While something is to come the tenant stays among those with work.
         match self.next_substitution(tenant).await? {
-            Some(_) => self.pause(lease).await?,
+            Some(_) => self.release(lease).await?,
             None => self.end(lease).await?,
         }
         Ok(changed)
@@ -164,14 +157,24 @@ impl Hub {
     }
 }
 
+/// Brings one instance up to date, and says whether that changed anything: in imported ones their
+/// source said whose each part is. One that cannot go on does not hold up the others.
+fn refresh(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, id: InstanceId) -> Result<bool> {
+    if !store::flow_run::run_exists(tx, tenant, id)? {
+        return Ok(false);
+    }
+    match tx.attempt(|tx| tick(tx, cx, tenant, id))? {
+        Err(error) if !error.is_passing() => {
+            tracing::warn!(%error, instance = %id, "substitutes cannot be brought up to date");
+            Ok(false)
+        }
+        done => done,
+    }
+}
+
 /// Brings some instances of whoever is next up to date, and says how many changed. `None`: nothing is
 /// due.
-fn slice(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    refresh: Refresh,
-) -> Result<Option<usize>> {
+fn slice(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId) -> Result<Option<usize>> {
     // Somebody may end the range meanwhile, or be joined with another.
     lock::hold(tx, tenant, Aggregate::People)?;
     let next = rows::substitution_next(tx, tenant)?;

@@ -81,6 +81,12 @@ impl Hub {
                 for tenant in store::hand_over::tenants_with_hand_overs(tx)? {
                     lost.push((tenant, Work::HandOvers));
                 }
+                for tenant in store::flow_run::tenants_with_timers(tx)? {
+                    lost.push((tenant, Work::Timers));
+                }
+                for tenant in store::flow_run::tenants_to_anchor(tx)? {
+                    lost.push((tenant, Work::Anchors));
+                }
                 Ok(lost)
             })
             .await?;
@@ -133,9 +139,13 @@ impl Hub {
         .await
     }
 
-    /// Gives the work back, and keeps the hint: some of it is for later.
-    pub(crate) async fn pause(&self, lease: Lease) -> Result<()> {
-        self.end(Lease { mark: None, ..lease }).await
+    /// Gives the work back, and leaves the hint: there will be more.
+    pub(crate) async fn release(&self, lease: Lease) -> Result<()> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let (Lease { tenant, work, .. }, holder) = (lease, self.holder);
+        self.write(move |tx, _| Ok(lease::lease_end(tx, tenant, work, holder)?)).await
     }
 
     /// Gives the work back: all that the hint meant is done.

@@ -3,7 +3,7 @@
 
 use axum::http::Method;
 
-use super::{changes, departments, hand_over, people, roles, substitutes};
+use super::{changes, departments, hand_over, instances, people, roles, substitutes};
 use crate::endpoints::Endpoint;
 use crate::gateway::Routes;
 use crate::limit::Tier;
@@ -43,6 +43,7 @@ pub(crate) fn add_to(routes: Routes<'_>) -> Routes<'_> {
         .add(&DELETE_ROLE, roles::delete)
         .add(&LIST_MEMBERS, roles::members)
         .add(&LIST_CHANGES, changes::list)
+        .add(&GET_HISTORY, instances::history)
 }
 
 static LIST_PEOPLE: Endpoint =
@@ -152,3 +153,10 @@ static LIST_MEMBERS: Endpoint = endpoint(
 
 static LIST_CHANGES: Endpoint =
     endpoint("admin.changes.list", Method::GET, "/admin/v1/changes", about::list_changes);
+
+static GET_HISTORY: Endpoint = endpoint(
+    "admin.instances.history",
+    Method::GET,
+    "/admin/v1/instances/{instance_id}/history",
+    about::get_history,
+);

@@ -7,6 +7,7 @@ pub(crate) mod changes;
 pub(crate) mod departments;
 mod endpoints;
 pub(crate) mod hand_over;
+pub(crate) mod instances;
 pub(crate) mod people;
 pub(crate) mod roles;
 pub(crate) mod substitutes;
@@ -69,7 +70,7 @@ pub(crate) fn id_type(call: &Call, faults: &Faults) -> AliasKind {
 
 /// Whom the path names.
 pub(crate) fn person(call: &Call, faults: &Faults) -> Id {
-    let id = call.parameter("person");
+    let id = call.segment("person");
     check_text(faults, "person", &id, ID_CHARS);
     (id_type(call, faults), id)
 }
@@ -81,12 +82,12 @@ pub(crate) fn nobody((_, id): &Id) -> Fault {
 
 /// The number that the path names; 0, which nothing has, for anything else.
 pub(crate) fn number(call: &Call, name: &str) -> i64 {
-    call.parameter(name).parse().unwrap_or_default()
+    call.segment(name).parse().unwrap_or_default()
 }
 
 /// The id of a department or role that the path names.
 pub(crate) fn own_id(call: &Call, name: &str, faults: &Faults) -> String {
-    let id = call.parameter(name);
+    let id = call.segment(name);
     check_text(faults, name, &id, ORGANISATION_ID_CHARS);
     id
 }

@@ -42,7 +42,7 @@ fn read(summary: &'static str, query: Vec<Member>, answer: Vec<Member>) -> Opera
     Operation {
         summary,
         page: "admin",
-        segment: "",
+        segments: &["Its id."],
         query,
         body: None,
         example: Value::Null,
@@ -259,4 +259,20 @@ pub(crate) fn list_changes() -> Operation {
         needed("details", TEXT).about("JSON, as text."),
     ];
     read("What administrators changed, newest first", of_pages(), pages("changes", change))
+}
+
+pub(crate) fn get_history() -> Operation {
+    let operator = Kind::Object(vec![needed("user_id", ID), needed("name", TEXT)]);
+    let entry = vec![
+        needed("seq", COUNT).about("Its number, from 1."),
+        needed("time", TIME),
+        needed("action", ID),
+        needed("operator", operator).or_null().about("Null where time or an administrator did it."),
+        needed("hash", ID).or_null().about("Null in imported instances, which have no chain."),
+        maybe("task_id", ID).or_null(),
+        maybe("opinion", TEXT),
+        maybe("events", all(Kind::Object(Vec::new()))).about("What followed from it."),
+    ];
+    let answer = pages("entries", entry);
+    read("The history of an instance of a flow, oldest entries first", of_pages(), answer)
 }

@@ -1,11 +1,12 @@
 //! The OpenAPI document: built from the table of endpoints that requests are routed by, the limits
 //! of the rules and the table of codes, so that it says what the server does.
 //!
-//! What each endpoint takes and answers is described in `tokens.rs`, `external.rs`,
+//! What each endpoint takes and answers is described in `tokens.rs`, `external.rs`, `flows.rs`,
 //! `operations.rs` and `admin.rs`.
 
 pub(crate) mod admin;
 mod external;
+mod flows;
 mod members;
 mod operations;
 mod tokens;
@@ -18,6 +19,10 @@ use crate::limit::Tier;
 use members::Member;
 
 pub(crate) use external::{check_instances, get_approval, put_approval, sync_instance};
+pub(crate) use flows::{
+    add_assignee, agree, cancel, cc, chat_group, execute, expediting, reject, rollback,
+    rollback_points, transfer,
+};
 pub(crate) use operations::{list_tasks, query_user_tasks};
 pub(crate) use tokens::{
     app_token, resend_ticket, store_app_token, store_tenant_token, tenant_token,
@@ -32,8 +37,8 @@ pub(crate) struct Operation {
     summary: &'static str,
     /// The page of `docs/api` that tells the rest, without its ending.
     page: &'static str,
-    /// What the last segment of the path is, where it is a parameter.
-    segment: &'static str,
+    /// What each parameter of the path is, in order.
+    segments: &'static [&'static str],
     query: Vec<Member>,
     /// `None`: what is sent as a body is not read.
     body: Option<Vec<Member>>,
@@ -138,12 +143,13 @@ fn operation(endpoint: &'static Endpoint, id: &str, about: &Operation) -> Value 
         operation["security"] = json!([{ADMIN_KEY: []}]);
     }
     let mut parameters: Vec<Value> = Vec::new();
-    if let Some(name) = parameter(endpoint.path) {
+    let names = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{'));
+    for (name, meaning) in names.zip(about.segments) {
         parameters.push(json!({
-            "name": name,
+            "name": name.trim_end_matches('}'),
             "in": "path",
             "required": true,
-            "description": about.segment,
+            "description": meaning,
             "schema": {"type": "string", "minLength": 1},
         }));
     }
@@ -161,11 +167,6 @@ fn operation(endpoint: &'static Endpoint, id: &str, about: &Operation) -> Value 
         });
     }
     operation
-}
-
-/// The name of the segment that is a parameter.
-fn parameter(path: &str) -> Option<&str> {
-    Some(path.split_once('{')?.1.split_once('}')?.0)
 }
 
 fn rate(tier: Tier) -> Value {
@@ -204,7 +205,7 @@ fn responses(endpoint: &Endpoint, about: &Operation) -> Value {
         let text = json!({"schema": {"type": "string", "const": "404 page not found"}});
         let lost = responses
             .entry("404")
-            .or_insert_with(|| json!({"description": "The path has further segments."}));
+            .or_insert_with(|| json!({"description": "The path has other segments."}));
         lost["content"]["text/plain"] = text;
     }
     responses.into()

@@ -2,17 +2,14 @@
 //!
 //! What is refused is in `organisation_faults`.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-
 use axum::http::Method;
 use domain::flow::{FlowDetails, Instance, InstanceDetails, Logic, Part, Status, Task};
 use domain::person::AliasKind;
 use domain::process::Directory;
 use domain::process::directory::stand_ins;
-use domain::{InstanceId, Millis, PersonId, TaskId, TenantId};
+use domain::{InstanceId, Millis, PersonId, TaskId};
 use engine::directory::Company;
-use engine::{Context, Tx, flows};
+use engine::flows;
 use serde_json::{Value, json};
 
 use crate::support::{START, TestHub, USER_TASKS, instance, task};
@@ -347,49 +344,6 @@ async fn everything_open_is_handed_over_in_slices_and_mirrored_tasks_stay() {
     let stays = oa.get(crate::support::TASKS, &filter).await.data();
     assert_eq!(stays["data"][0]["tasks"][0]["status"], "PENDING");
     assert_eq!(hub.doctor().await.faults, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn whoever_begins_or_ends_to_be_away_has_their_open_instances_brought_up_to_date() {
-    /// The instances that were looked at, with the tenant and the time.
-    static SEEN: Mutex<BTreeSet<(TenantId, Millis, InstanceId)>> = Mutex::new(BTreeSet::new());
-    #[expect(clippy::unnecessary_wraps, reason = "steps of the hub may fail")]
-    fn note(
-        _: &mut Tx<'_>,
-        cx: &Context,
-        tenant: TenantId,
-        id: InstanceId,
-    ) -> engine::Result<bool> {
-        // More than one slice shows more than once where a transaction is run again.
-        Ok(SEEN.lock().unwrap().insert((tenant, cx.now, id)))
-    }
-    let seen_at = |tenant: TenantId, at: Millis| {
-        let seen = SEEN.lock().unwrap();
-        seen.iter().filter(|(of, when, _)| (*of, *when) == (tenant, at)).count()
-    };
-    let hub = TestHub::new().await;
-    let [ann, _, eve] = company_of_three(&hub).await;
-    furnish(&hub, 10_000, 230, vec![ann, eve]).await;
-    furnish(&hub, 20_000, 4, vec![eve, ann]).await;
-    furnish(&hub, 30_000, 5, vec![eve]).await;
-    let (from, until) = (START.plus(1_000), START.plus(5_000));
-    let range = json!({"substitute": "bob", "from": from.get(), "until": until.get()});
-    post(&hub, "people/ann/substitutes", &range).await;
-    let refresh = async || hub.hub.refresh_substitutes_of(hub.acme, note).await.unwrap();
-    assert_eq!(refresh().await, 0, "nothing is due yet");
-
-    hub.clock.advance(1_500);
-    refresh().await;
-    assert_eq!(seen_at(hub.acme, START.plus(1_500)), 234, "all that wait for Ann, or will");
-    hub.clock.advance(1_000);
-    refresh().await;
-    assert_eq!(seen_at(hub.acme, START.plus(2_500)), 0, "the start is done once");
-    hub.clock.advance(10_000);
-    refresh().await;
-    assert_eq!(seen_at(hub.acme, START.plus(12_500)), 234, "a late end is caught up");
-    hub.clock.advance(1_000);
-    refresh().await;
-    assert_eq!(seen_at(hub.acme, START.plus(13_500)), 0);
 }
 
 #[tokio::test]

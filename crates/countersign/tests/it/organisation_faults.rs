@@ -183,6 +183,8 @@ fn rows_of_the_rest() -> Vec<Row> {
         row("POST", "people/none/hand_over", json!({"to": "bob"}), MISSING, "person"),
         row("GET", "hand_overs/7", Value::Null, MISSING, "hand_over_id"),
         row("GET", "hand_overs/x", Value::Null, MISSING, "hand_over_id"),
+        row("GET", "instances/7/history", Value::Null, MISSING, "instance_id"),
+        row("GET", "instances/x/history", Value::Null, MISSING, "instance_id"),
         row("GET", "changes?page_token=x", Value::Null, VALUE, "page_token"),
     ]
 }
