@@ -2,6 +2,7 @@
 //! step, over HTTP.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use domain::person::AliasKind;
 use engine::flow_run::definitions::{Change, apply};
@@ -41,6 +42,28 @@ const VIEWS: [(&str, &str, &str); 6] = [
     ("cc-done", "CCMe", "archived"),
 ];
 
+/// Who is who in the examples, as long as no organisation says so: what stands in a file, and who it is.
+const ROLES: [(&str, &str); 11] = [
+    ("{ leader: 1 }", "{ person: ben }"),
+    ("{ leader: 2 }", "{ person: cat }"),
+    ("{ role: personnel }", "{ person: dan }, { person: eve }"),
+    ("{ role: legal }", "{ person: dan }, { person: eve }"),
+    ("{ role: finance }", "{ person: fay }, { person: gus }"),
+    ("{ department_leader: finance }", "{ person: hal }"),
+    ("{ role: seal_keeper }", "{ person: ida }"),
+    ("{ role: cashier }", "{ person: ida }, { person: jon }"),
+    ("{ role: flow_admin }", "{ person: kim }"),
+    ("- role: warehouse", "- person: leo"),
+    ("{ parameter: payer }", "{ person: mia }"),
+];
+
+/// One of the example flows, with the people of this company.
+pub fn example(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/flows");
+    let text = std::fs::read_to_string(file.join(format!("{name}.yaml"))).unwrap();
+    ROLES.iter().fold(text, |text, (role, people)| text.replace(role, people))
+}
+
 /// The id by which flows know somebody.
 pub fn kunlun(person: &str) -> String {
     let place = PEOPLE.iter().position(|one| *one == person).unwrap_or_else(|| panic!("{person}"));
@@ -72,6 +95,11 @@ impl<'h> Company<'h> {
             .await
             .unwrap();
         Self { hub, app: hub.app("cli_oa").await }
+    }
+
+    /// The same with a fresh token, after the clock went on.
+    pub async fn again(&self) -> Self {
+        Self { hub: self.hub, app: self.hub.app("cli_oa").await }
     }
 
     /// Makes a text the newest version of its flow.
@@ -119,7 +147,12 @@ fn ids(answer: &Value) -> Vec<String> {
     tasks.iter().map(|task| task["task_id"].as_str().unwrap().to_owned()).collect()
 }
 
-impl Story<'_, '_> {
+impl<'h> Story<'_, 'h> {
+    /// The same, told by somebody else's calls.
+    pub fn with<'c>(&self, company: &'c Company<'h>) -> Story<'c, 'h> {
+        Story { company, instance: self.instance.clone(), tasks: self.tasks.clone() }
+    }
+
     /// The task that is called by a number.
     pub fn task(&self, number: usize) -> &str {
         &self.tasks[number - 1]
@@ -190,21 +223,29 @@ impl Story<'_, '_> {
         assert_eq!((&*stands, sorted), (status, expected));
     }
 
-    pub async fn agree(&self, task: usize, by: &str) -> Answer {
+    /// The id of a task, which may have opened since anybody looked.
+    async fn find(&mut self, number: usize) -> String {
+        if self.tasks.len() < number {
+            self.look().await;
+        }
+        self.task(number).to_owned()
+    }
+
+    pub async fn agree(&mut self, task: usize, by: &str) -> Answer {
         self.approval(task, "agree", json!({"user_id": kunlun(by), "opinion": "fine"})).await
     }
 
-    pub async fn reject(&self, task: usize, by: &str) -> Answer {
+    pub async fn reject(&mut self, task: usize, by: &str) -> Answer {
         self.approval(task, "reject", json!({"user_id": kunlun(by), "opinion": "no"})).await
     }
 
-    pub async fn approval(&self, task: usize, verb: &str, body: Value) -> Answer {
-        let path = format!("{APAAS}/approval_tasks/{}/{verb}", self.task(task));
+    pub async fn approval(&mut self, task: usize, verb: &str, body: Value) -> Answer {
+        let path = format!("{APAAS}/approval_tasks/{}/{verb}", self.find(task).await);
         self.company.app.post(&path, &body).await
     }
 
-    pub async fn user_task(&self, task: usize, verb: &str, body: Value) -> Answer {
-        let path = format!("{APAAS}/user_tasks/{}/{verb}", self.task(task));
+    pub async fn user_task(&mut self, task: usize, verb: &str, body: Value) -> Answer {
+        let path = format!("{APAAS}/user_tasks/{}/{verb}", self.find(task).await);
         self.company.app.post(&path, &body).await
     }
 

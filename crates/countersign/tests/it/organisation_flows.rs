@@ -113,7 +113,7 @@ async fn substitutes_have_what_is_open_for_as_long_as_somebody_is_away() {
     assert_eq!(todo(&company, people).await, ["104", "104", "0"]);
     assert_eq!(refresh().await, 0, "the start is done once");
     // What begins meanwhile has its substitutes at once.
-    let story = company.start(NAME, "ann", &json!({})).await;
+    let mut story = company.start(NAME, "ann", &json!({})).await;
     assert_eq!(todo(&company, people).await, ["105", "105", "0"]);
 
     hub.clock.advance(2_000);

@@ -5,6 +5,7 @@
 //! suffix that callers neither send nor see.
 
 use std::hash::{BuildHasher, RandomState};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,6 +23,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+use crate::process::piped;
 
 /// Monday 2026-01-05, 09:00 in Shanghai.
 pub const START: Millis = Millis(1_767_574_800_000);
@@ -47,7 +50,7 @@ pub struct TestHub {
     suffix: String,
     requests: AtomicUsize,
     router: Router,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// The server on which the tests run, if not on SQLite.
@@ -160,7 +163,7 @@ impl TestHub {
         let hub = hub(store, &clock, seed, &setup);
         let (acme, other) = found_companies(&hub, &suffix).await;
         let (requests, router) = (AtomicUsize::new(0), router(&hub, setup.limits, setup.admin));
-        Self { hub, clock, acme, other, suffix, requests, router, _data: data }
+        Self { hub, clock, acme, other, suffix, requests, router, data }
     }
 
     /// A hub over a copy of another one's data.
@@ -175,7 +178,7 @@ impl TestHub {
             requests: AtomicUsize::new(0),
             router: router(&hub, Limits::off(), true),
             hub,
-            _data: tempfile::tempdir().unwrap(),
+            data: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -192,6 +195,19 @@ impl TestHub {
             self.hub.doctor_of(&[self.acme, self.other], false).await
         };
         report.unwrap()
+    }
+
+    /// Runs a statement on the data with a program that is not ours.
+    pub fn tamper(&self, sql: &str) {
+        if let Some(url) = database() {
+            crate::postgres::psql(&url, sql);
+            return;
+        }
+        let script = "import sqlite3, sys\n\
+            file = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+            file.execute(sys.stdin.read())";
+        let file = self.data.path().join("countersign.db");
+        piped(Command::new("python3").args(["-c", script]).arg(file), sql);
     }
 
     /// Moves the rows of joined people of this hub's tenants.

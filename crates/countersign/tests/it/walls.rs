@@ -131,7 +131,7 @@ async fn start_flows(hub: &TestHub, code: String) -> Owned {
     company.apply(FLOW_FILE).await;
     let (mut flows, mut start) = (BTreeMap::new(), String::new());
     for operation in operations(hub).await.iter().filter(|one| one.path.contains("_id}/")) {
-        let story = company.start(RUNNING, "ann", &json!({})).await;
+        let mut story = company.start(RUNNING, "ann", &json!({})).await;
         if operation.id == "user_tasks.rollback" {
             let body = json!({"operator_user_id": BEN});
             let points = story.user_task(1, "rollback_points", body).await.data();

@@ -20,10 +20,12 @@ pub(crate) fn read(
 ) -> Result<Values> {
     let (mut values, mut faults) = (Values::new(), Vec::new());
     for (name, json) in given.iter().filter(|(_, json)| !is_nothing(json)) {
-        let kind = parameters.iter().find(|parameter| parameter.name == *name).map(|p| &p.kind);
-        // Of an unknown name the rules say so, whatever its value is.
-        let kind = kind.unwrap_or(&Kind::Text);
-        match value(tx, cx, tenant, kind, json)? {
+        let Some(parameter) = parameters.iter().find(|parameter| parameter.name == *name) else {
+            // The rules say so, whatever its value is.
+            values.insert(name.clone(), Value::Boolean(false));
+            continue;
+        };
+        match value(tx, cx, tenant, &parameter.kind, json)? {
             Ok(value) => drop(values.insert(name.clone(), value)),
             Err(reason) => faults.push(ValueFault { name: name.clone(), reason }),
         }
