@@ -57,7 +57,7 @@ fn listed(out: &mut Vec<u8>, card: &Card) {
     out.extend_from_slice(b"]}");
 }
 
-fn texts(texts: &[LangText]) -> Vec<Value> {
+pub(crate) fn texts(texts: &[LangText]) -> Vec<Value> {
     let text = |(code, text): &LangText| json!({"language_code": code, "text": text});
     order_texts(texts).into_iter().map(text).collect()
 }

@@ -11,7 +11,7 @@ pub(crate) struct Endpoint {
     /// In logs and metrics.
     pub(crate) name: &'static str,
     pub(crate) method: Method,
-    /// As routes are written; the last segment may be a parameter.
+    /// As routes are written.
     pub(crate) path: &'static str,
     /// Any one of them is enough; `None` needs no token at all.
     pub(crate) scopes: Option<&'static [&'static str]>,
@@ -24,6 +24,11 @@ impl Endpoint {
     /// Whether tokens of store apps are refused: pages of the aPaaS family name custom apps alone.
     pub(crate) fn takes_custom_apps_only(&self) -> bool {
         self.path.starts_with("/open-apis/apaas/")
+    }
+
+    /// Whether it takes the server's admin key instead of an app's token.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.path.starts_with("/admin/")
     }
 }
 
@@ -152,6 +157,105 @@ pub(crate) static QUERY_USER_TASKS: Endpoint = Endpoint {
     scopes: Some(&[FLOW_READ]),
     tier: Tier::Hundred,
     about: openapi::query_user_tasks,
+};
+
+pub(crate) static EXECUTE: Endpoint = Endpoint {
+    name: "flows.execute",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/applications/{namespace}/flows/{flow_id}/execute",
+    scopes: Some(&[FLOW_START]),
+    tier: Tier::Hundred,
+    about: openapi::execute,
+};
+
+pub(crate) static AGREE: Endpoint = Endpoint {
+    name: "approval_tasks.agree",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/approval_tasks/{approval_task_id}/agree",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::agree,
+};
+
+pub(crate) static REJECT: Endpoint = Endpoint {
+    name: "approval_tasks.reject",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/approval_tasks/{approval_task_id}/reject",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::reject,
+};
+
+pub(crate) static TRANSFER: Endpoint = Endpoint {
+    name: "approval_tasks.transfer",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/approval_tasks/{approval_task_id}/transfer",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::transfer,
+};
+
+pub(crate) static ADD_ASSIGNEE: Endpoint = Endpoint {
+    name: "approval_tasks.add_assignee",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/approval_tasks/{approval_task_id}/add_assignee",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::add_assignee,
+};
+
+pub(crate) static CANCEL: Endpoint = Endpoint {
+    name: "approval_instances.cancel",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/approval_instances/{approval_instance_id}/cancel",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::cancel,
+};
+
+pub(crate) static COPY_TASK: Endpoint = Endpoint {
+    name: "user_tasks.cc",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/user_tasks/{task_id}/cc",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::cc,
+};
+
+pub(crate) static EXPEDITE: Endpoint = Endpoint {
+    name: "user_tasks.expediting",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/user_tasks/{task_id}/expediting",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::expediting,
+};
+
+pub(crate) static ROLL_BACK: Endpoint = Endpoint {
+    name: "user_tasks.rollback",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/user_tasks/{task_id}/rollback",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::rollback,
+};
+
+pub(crate) static ROLLBACK_POINTS: Endpoint = Endpoint {
+    name: "user_tasks.rollback_points",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/user_tasks/{task_id}/rollback_points",
+    scopes: Some(&[FLOW_READ]),
+    tier: Tier::Hundred,
+    about: openapi::rollback_points,
+};
+
+pub(crate) static CHAT_GROUP: Endpoint = Endpoint {
+    name: "user_tasks.chat_group",
+    method: Method::POST,
+    path: "/open-apis/apaas/v1/user_tasks/{task_id}/chat_group",
+    scopes: Some(&[FLOW_ACT]),
+    tier: Tier::Hundred,
+    about: openapi::chat_group,
 };
 
 /// The same by POST, for clients that refuse a body on GET.

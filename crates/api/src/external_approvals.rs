@@ -44,7 +44,7 @@ pub(crate) async fn get(call: Call) -> Result<Reply, Fault> {
     let faults = Faults::default();
     let users = query_choice(&call, &faults, "user_id_type", USER_ID_TYPE);
     faults.finish(Code::Fields)?;
-    let (caller, code) = (call.caller(), call.last_segment());
+    let (caller, code) = (call.caller(), call.segment("approval_code"));
     let data = call.hub().read(move |tx, cx| {
         let read = definitions::get(tx, cx, &caller, &code)?;
         let mut show = |kind: AliasKind, value: &str| {

@@ -311,6 +311,24 @@ impl<'a> Object<'a> {
         Some(texts)
     }
 
+    /// An array of ids: strings, or numbers, as one official client writes them.
+    pub(crate) fn ids(&self, name: &str, max: usize, chars: usize) -> Option<Vec<String>> {
+        let entries = self.array(name, max)?;
+        let mut ids = Vec::with_capacity(entries.len());
+        let each = format!("{name}[*]");
+        for entry in entries {
+            match entry {
+                Value::String(text) => {
+                    self.check_text(&each, text, chars);
+                    ids.push(text.clone());
+                }
+                Value::Number(number) if number.is_u64() => ids.push(number.to_string()),
+                other => self.wrong_type(&each, other, "a string or a whole number"),
+            }
+        }
+        Some(ids)
+    }
+
     /// Whether a member is an empty text.
     pub(crate) fn is_empty_text(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.as_str() == Some(""))

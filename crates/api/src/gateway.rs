@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
@@ -23,9 +23,10 @@ use serde_json::{Value, json};
 use crate::endpoints::{self, Endpoint};
 use crate::fault::{Code, Fault};
 use crate::limit::{Key, Tier};
-use crate::{Api, Peer};
+use crate::{Api, ChatHook, Peer};
 use crate::{
-    external_approvals, external_instances, external_tasks, log_id, openapi, tokens, user_task,
+    admin, external_approvals, external_instances, external_tasks, flow_actions, flow_chat,
+    flow_execute, log_id, openapi, tokens, user_task,
 };
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
@@ -39,6 +40,7 @@ const JSON: &str = "application/json; charset=utf-8";
 /// A request that passed the gateway.
 pub(crate) struct Call {
     api: Arc<Api>,
+    endpoint: &'static Endpoint,
     caller: Option<Caller>,
     uri: Uri,
     pub(crate) body: Bytes,
@@ -54,11 +56,18 @@ impl Call {
         self.caller.clone().expect("the gateway lets nobody pass without a token")
     }
 
-    /// The last segment of the path, decoded.
-    pub(crate) fn last_segment(&self) -> String {
-        let path = self.uri.path().trim_end_matches('/');
-        let segment = path.rsplit('/').next().unwrap_or_default();
+    /// A parameter of the path, decoded.
+    pub(crate) fn segment(&self, name: &str) -> String {
+        let is_meant = |part: &str| part.trim_matches(['{', '}']) == name;
+        let place = self.endpoint.path.split('/').position(is_meant);
+        let segment = place.and_then(|place| self.uri.path().split('/').nth(place));
+        let segment = segment.unwrap_or_default();
         percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
+    }
+
+    /// Where groups for people are made, if anywhere.
+    pub(crate) fn chat(&self) -> Option<ChatHook> {
+        self.api.chat.clone()
     }
 
     /// Query members in order, decoded.
@@ -123,7 +132,19 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .add(&endpoints::CHECK_INSTANCES, external_instances::check)
         .add(&endpoints::LIST_TASKS, external_tasks::list)
         .add(&endpoints::LIST_TASKS_BY_POST, external_tasks::list)
-        .add(&endpoints::QUERY_USER_TASKS, user_task::query);
+        .add(&endpoints::QUERY_USER_TASKS, user_task::query)
+        .add(&endpoints::EXECUTE, flow_execute::execute)
+        .add(&endpoints::AGREE, flow_actions::agree)
+        .add(&endpoints::REJECT, flow_actions::reject)
+        .add(&endpoints::TRANSFER, flow_actions::transfer)
+        .add(&endpoints::ADD_ASSIGNEE, flow_actions::add_assignee)
+        .add(&endpoints::CANCEL, flow_actions::cancel)
+        .add(&endpoints::COPY_TASK, flow_actions::cc)
+        .add(&endpoints::EXPEDITE, flow_actions::expediting)
+        .add(&endpoints::ROLL_BACK, flow_actions::rollback)
+        .add(&endpoints::ROLLBACK_POINTS, flow_actions::rollback_points)
+        .add(&endpoints::CHAT_GROUP, flow_chat::chat_group);
+    let routes = admin::add_to(routes);
     let document = Bytes::from(openapi::document(&routes.described));
     let page = Bytes::from_static(openapi::PAGE.as_bytes());
     let lost = Arc::clone(api);
@@ -139,18 +160,19 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
 }
 
 /// What was routed so far.
-struct Routes<'a> {
+pub(crate) struct Routes<'a> {
     router: Router,
     api: &'a Arc<Api>,
     described: Vec<&'static Endpoint>,
 }
 
 impl Routes<'_> {
-    fn add<F>(mut self, endpoint: &'static Endpoint, handler: fn(Call) -> F) -> Self
+    pub(crate) fn add<F>(mut self, endpoint: &'static Endpoint, handler: fn(Call) -> F) -> Self
     where
         F: Future<Output = Result<Reply, Fault>> + Send + 'static,
     {
-        let filter = MethodFilter::try_from(endpoint.method.clone()).expect("GET and POST only");
+        let filter =
+            MethodFilter::try_from(endpoint.method.clone()).expect("methods that routes know");
         let meters = Meters::of(endpoint);
         let serve = || {
             let (api, meters) = (Arc::clone(self.api), meters.clone());
@@ -208,7 +230,8 @@ where
     let result = async {
         let caller = admit(&api, endpoint, &parts.headers, peer).await?;
         let body = read_body(&parts.headers, body).await?;
-        handler(Call { api: Arc::clone(&api), caller, uri: parts.uri.clone(), body }).await
+        let (api, uri) = (Arc::clone(&api), parts.uri.clone());
+        handler(Call { api, endpoint, caller, uri, body }).await
     }
     .await;
     let outcome = Outcome { endpoint: endpoint.name, meters, log_id: &log_id, started };
@@ -249,6 +272,10 @@ async fn admit(
         reset: Some((over.limit, over.reset)),
         ..Fault::new(Code::RateLimit)
     })?;
+    // Calls are counted first: nobody tries keys faster than the limit.
+    if endpoint.is_admin() {
+        admit_administrator(api, headers)?;
+    }
     if let (Some(caller), Some(scopes)) = (&caller, endpoint.scopes)
         && !caller.may(scopes)
     {
@@ -263,10 +290,22 @@ async fn admit(
     Ok(caller)
 }
 
-async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Fault> {
+/// Whether a request has the server's admin key.
+fn admit_administrator(api: &Api, headers: &HeaderMap) -> Result<(), Fault> {
+    let key = api.admin.as_ref().ok_or_else(|| Fault::new(Code::AdminOff))?;
+    let given = bearer(headers).ok_or_else(|| Fault::new(Code::AdminKey))?;
+    if key.is(given) { Ok(()) } else { Err(Fault::new(Code::AdminKey)) }
+}
+
+/// What stands behind `Bearer `, if anything does.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|header| header.strip_prefix("Bearer ")).map(str::trim);
-    let token = token.filter(|t| !t.is_empty()).ok_or_else(|| Fault::new(Code::NoToken))?;
+    token.filter(|token| !token.is_empty())
+}
+
+async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Fault> {
+    let token = bearer(headers).ok_or_else(|| Fault::new(Code::NoToken))?;
     if token.starts_with("u-") || token.starts_with("eyJ") {
         return Err(Fault::new(Code::UserToken));
     }
@@ -397,6 +436,9 @@ fn fault_response(fault: &Fault, log_id: &str) -> Response {
     if let Some((limit, reset)) = fault.reset {
         headers.insert("x-ogw-ratelimit-limit", limit.into());
         headers.insert("x-ogw-ratelimit-reset", reset.into());
+    }
+    if fault.status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if fault.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

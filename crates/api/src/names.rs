@@ -6,6 +6,7 @@ use domain::instance::{
     DisplayMethod, FormPolicy, GenerateType, InstanceStatus, ReadStatus, TaskStatus,
 };
 use domain::person::AliasKind;
+use domain::process::act::Place;
 use domain::sync::Mode;
 
 /// Words and what they mean, in the order of the documentation.
@@ -73,6 +74,10 @@ pub(crate) const TASK_SOURCE: Words<Relation> =
     &[("fromMe", Relation::Initiated), ("assignMe", Relation::Assigned), ("CCMe", Relation::Cc)];
 
 /// The first is the default.
+pub(crate) const ASSIGNEE_PLACE: Words<Place> =
+    &[("currentAndAddAssign", Place::Beside), ("afterAndAddAssign", Place::After)];
+
+/// The first is the default.
 pub(crate) const USER_ID_TYPE: Words<AliasKind> = &[
     ("open_id", AliasKind::OpenId),
     ("union_id", AliasKind::UnionId),
@@ -87,6 +92,14 @@ pub(crate) const DEPARTMENT_ID_TYPE: Words<()> =
 pub(crate) fn word<T: Copy + PartialEq>(words: Words<T>, value: T) -> &'static str {
     words.iter().find(|(_, v)| *v == value).map_or("", |(word, _)| word)
 }
+
+/// Kinds of ids of people in the admin API; the first is the default.
+pub(crate) const ADMIN_ID_TYPE: Words<AliasKind> = &[
+    ("user_id", AliasKind::UserId),
+    ("open_id", AliasKind::OpenId),
+    ("union_id", AliasKind::UnionId),
+    ("kunlun_user_id", AliasKind::Kunlun),
+];
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,7 @@ pub enum Command {
     Dev(DevArgs),
     /// Start the server
     Serve(ServeArgs),
-    /// Flow files: what is wrong with them, and how they look
+    /// Flows: what is wrong with a file, how it looks, and which ones the hub runs
     #[command(subcommand)]
     Flow(FlowCommand),
     /// Print completions for a shell
@@ -38,7 +38,7 @@ pub enum Command {
     Operate(Operate),
 }
 
-/// Flow files. Nothing here needs a data folder or a server.
+/// Flows. What needs no place for data looks at files alone.
 #[derive(Debug, Subcommand)]
 pub enum FlowCommand {
     /// Tell every fault of flow files, with line and column
@@ -60,6 +60,40 @@ pub enum FlowCommand {
     },
     /// Print the JSON Schema of flow files, for editors
     Schema,
+    /// Make files the newest versions of their flows; instances that run stay on theirs
+    Apply {
+        /// The files, YAML or JSON: all of them, or none where one has faults
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The key of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the flows that were applied
+    List {
+        /// The key of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print a version of a flow as it was applied
+    Show {
+        /// The flow's api_id
+        api_id: String,
+        /// Which version; the newest without it
+        number: Option<i64>,
+        /// The key of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 /// Rate limits of `dev`.
@@ -140,6 +174,9 @@ pub enum Operate {
     /// People and their ids
     #[command(subcommand)]
     People(PeopleCommand),
+    /// Histories of flows: read one, and prove that nobody changed any
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Import people, definitions, instances and flows from a file with one JSON record a line
     Import {
         /// The file; see docs/import.md for its records
@@ -353,11 +390,36 @@ pub enum AppCommand {
     },
 }
 
+/// Histories of flows.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Print the history of an instance: who did what, when, and what followed
+    History {
+        /// The instance's id
+        instance: i64,
+        /// The key of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Check every entry, every end and every anchor of histories against their hashes
+    Verify {
+        /// Only those of the tenant with this key
+        #[arg(long, value_name = "KEY")]
+        tenant: Option<String>,
+        /// Where the settings and the data are.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
 /// People.
 #[derive(Debug, Subcommand)]
 pub enum PeopleCommand {
     /// Import people from a CSV file: user_id, open_id, union_id, kunlun_user_id, name,
-    /// name_<language>, department
+    /// name_<language>, department, more_departments, leader_user_id, leads, roles
     Import {
         /// The file, with a line of column names
         file: PathBuf,
@@ -368,6 +430,45 @@ pub enum PeopleCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Hand everything that waits for one person over to another, as for somebody who leaves; tasks of
+    /// source systems stay
+    HandOver(HandOverArgs),
+}
+
+/// `people hand-over`
+#[derive(Args, Debug)]
+pub struct HandOverArgs {
+    /// Whose open tasks move, by id
+    #[arg(long, value_name = "ID")]
+    pub from: String,
+    /// Who gets them, by id
+    #[arg(long, value_name = "ID")]
+    pub to: String,
+    /// The kind of both ids
+    #[arg(long, value_enum, default_value_t = IdType::UserId)]
+    pub id_type: IdType,
+    /// Only tell what would move
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The key of their tenant
+    #[arg(long)]
+    pub tenant: String,
+    /// Where the settings and the data are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Kinds of ids of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IdType {
+    /// The tenant's own.
+    UserId,
+    /// That of one application.
+    OpenId,
+    /// That of one vendor's applications.
+    UnionId,
+    /// That of human tasks.
+    KunlunUserId,
 }
 
 #[cfg(test)]

@@ -22,12 +22,14 @@ pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
 #[expect(missing_docs, reason = "config.default.toml documents each")]
 pub struct Config {
     pub server: Server,
+    pub admin: Admin,
     pub observe: Observe,
     pub data: Data,
     pub database: Database,
     pub store: Store,
     pub limits: LimitSettings,
     pub people: People,
+    pub flows: Flows,
     pub log: Log,
 }
 
@@ -52,6 +54,14 @@ impl Server {
             (cert, key) => Ok(Some(Files { cert: cert.into(), key: key.into() })),
         }
     }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Admin {
+    pub key: SecretString,
+    pub key_file: PathBuf,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -123,6 +133,13 @@ impl LimitSettings {
 #[expect(missing_docs, reason = "config.default.toml documents each")]
 pub struct People {
     pub auto_create: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Flows {
+    pub chat_webhook: SecretString,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use api::ChatHook;
 use engine::Hub;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, StatusCode, Url, redirect};
+use secrecy::{ExposeSecret, SecretString};
 
 /// How long a receiver may take to be reached, and to answer (page on events).
 const CONNECT: Duration = Duration::from_secs(2);
@@ -31,6 +33,33 @@ pub fn client() -> Result<Client> {
         .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
         .build()
         .context("cannot send events")
+}
+
+/// What makes groups to talk about tasks, by the webhook at a URL; `None` where the URL is empty.
+pub fn chat_hook(url: &SecretString, client: &Client) -> Result<Option<ChatHook>> {
+    let text = url.expose_secret();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    // Without the URL, which may hold what nobody else should know.
+    let url = url.context("flows.chat_webhook is no http or https URL")?;
+    let client = client.clone();
+    Ok(Some(Arc::new(move |body| {
+        let request = client
+            .post(url.clone())
+            .header(CONTENT_TYPE, "application/json; charset=utf-8")
+            .body(body);
+        Box::pin(async move {
+            let told =
+                |error: reqwest::Error| format!("{:#}", anyhow::Error::new(error.without_url()));
+            let answer = request.send().await.map_err(told)?;
+            if answer.status() != StatusCode::OK {
+                return Err(format!("it answered {}", answer.status()));
+            }
+            Ok(answer.bytes().await.map_err(told)?.to_vec())
+        })
+    })))
 }
 
 /// Sends what is due now. Says how much of it was accepted.

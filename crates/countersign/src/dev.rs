@@ -4,18 +4,24 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use api::{ALL_SCOPES, Api, READ_SCOPES};
-use engine::demo::{APP, OTHER, Plan, READER, Sample};
+use engine::AdminKey;
+use engine::demo::{APP, OTHER, Plan, READER, Sample, TENANT};
+use engine::flow_run::definitions;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::cli::{DevArgs, LimitsArg};
 use crate::config::{Config, Profile};
+use crate::operate::find_tenant;
 use crate::output::Output;
-use crate::serve::follow_joins;
+use crate::serve::{follow_hand_overs, follow_joins, follow_time};
 use crate::server::{serve, stop_signal};
 use crate::tls::{Tls, self_signed};
 use crate::{deliver, observe, open};
+
+/// The key of the demo's admin API; for trying out, like the secrets of its apps.
+const ADMIN_KEY: &str = "demo-admin-key";
 
 pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let mut config = Config::defaults()?;
@@ -50,8 +56,16 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let bar = progress_bar(args.tasks, output);
     let sample = hub.demo(&plan, |made| bar.set_position(made as u64)).await?;
     bar.finish_and_clear();
+    let tenant = find_tenant(&hub, TENANT.to_owned()).await?;
+    hub.write(move |tx, cx| {
+        FLOWS.iter().try_for_each(|flow| definitions::apply(tx, cx, tenant, flow).map(drop))
+    })
+    .await?;
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
-    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), deliver::client()?));
+    let handing = tokio::spawn(follow_hand_overs(Arc::clone(&hub)));
+    let client = deliver::client()?;
+    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), client));
+    let timing = tokio::spawn(follow_time(Arc::clone(&hub)));
 
     let kept = args.data.as_ref().map(|dir| dir.display().to_string());
     let welcome = welcome(&url, kept.as_deref(), cert.as_deref(), &sample);
@@ -61,15 +75,25 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
         limits: config.limits.windows(),
         slow_ms: config.log.slow_ms,
         access_log: false,
+        admin: Some(AdminKey::new(&ADMIN_KEY.into())),
+        chat: None,
     };
     serve(listener, tls, api::router(api), stop).await;
-    for task in [joins, sending] {
+    for task in [joins, handing, sending, timing] {
         task.abort();
         let _ = task.await;
     }
     output.note("stopped");
     Ok(())
 }
+
+/// The flows that the demo company runs: the examples of the documentation.
+const FLOWS: [&str; 4] = [
+    include_str!("../../../examples/flows/leave.yaml"),
+    include_str!("../../../examples/flows/expense.yaml"),
+    include_str!("../../../examples/flows/contract.yaml"),
+    include_str!("../../../examples/flows/purchase.yaml"),
+];
 
 /// Only a large company takes long enough to be told of.
 const WORTH_A_BAR: usize = 10_000;
@@ -93,6 +117,7 @@ fn summary(url: &str, cert: Option<&str>, sample: &Sample) -> Value {
         "instance_id": sample.instance_id,
         "user_id": sample.user_id,
         "kunlun_user_id": sample.kunlun_user_id,
+        "admin_key": ADMIN_KEY,
         "pid": std::process::id(),
     })
 }

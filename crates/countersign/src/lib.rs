@@ -4,6 +4,7 @@
 //! the wire.
 
 mod apps;
+mod audit;
 pub mod cli;
 mod clock;
 pub mod config;
@@ -18,6 +19,7 @@ pub mod observe;
 mod open;
 mod operate;
 mod output;
+mod people;
 mod people_csv;
 mod serve;
 pub mod server;
@@ -39,7 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
         match cli.command {
             Command::Dev(args) => dev::run(args, output).await,
             Command::Serve(args) => serve::run(args, output).await,
-            Command::Flow(command) => flow::run(command, output),
+            Command::Flow(command) => flow::run(command, output).await,
             Command::Completions { shell } => {
                 output::completions(shell);
                 Ok(())

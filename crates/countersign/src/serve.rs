@@ -15,13 +15,14 @@ use crate::config::{Config, address};
 use crate::output::Output;
 use crate::server::{serve, stop_signal};
 use crate::tls::Tls;
-use crate::{deliver, observe, open};
+use crate::{deliver, key, observe, open};
 
 pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     let config = Config::load(&args)?;
     observe::logs(&config.log)?;
     let metrics = observe::metrics()?;
     let asked = stop_signal()?;
+    let admin = key::admin(&config.admin)?;
     let _lock = open::lock(&config)?;
     let hub = open::hub(&config).await?;
 
@@ -41,8 +42,12 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     }
     tokio::spawn(observe::upkeep(metrics));
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let handing = tokio::spawn(follow_hand_overs(Arc::clone(&hub)));
     let folding = tokio::spawn(fold_counts(Arc::clone(&hub)));
-    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), deliver::client()?));
+    let client = deliver::client()?;
+    let chat = deliver::chat_hook(&config.flows.chat_webhook, &client)?;
+    let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), client));
+    let timing = tokio::spawn(follow_time(Arc::clone(&hub)));
     if config.is_on_server() {
         tracing::info!(url, "serving from a database");
     } else {
@@ -62,13 +67,15 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         limits: config.limits.windows(),
         slow_ms: config.log.slow_ms,
         access_log: config.log.access,
+        admin,
+        chat,
     };
     if let Some(tls) = &tls {
         tokio::spawn(tls.clone().follow());
     }
     serve(listener, tls, api::router(api), wait(stopped)).await;
     // The data is closed before the folder's lock goes.
-    for task in [joins, folding, sending] {
+    for task in [joins, handing, folding, sending, timing] {
         task.abort();
         let _ = task.await;
     }
@@ -104,6 +111,19 @@ pub(crate) async fn follow_joins(hub: Arc<Hub>) {
     }
 }
 
+/// Moves open tasks of people who hand over, for as long as the server runs; as often as joins.
+pub(crate) async fn follow_hand_overs(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(JOINS_EVERY);
+    loop {
+        ticks.tick().await;
+        match hub.finish_hand_overs().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "handed over"),
+            Err(error) => tracing::warn!(%error, "hand-overs are not done and will be tried again"),
+        }
+    }
+}
+
 /// How often changes of lists are folded into their counts, where several processes write. Queries
 /// are right meanwhile, and cost a little more for each change that waits (own figure).
 const FOLD_EVERY: Duration = Duration::from_millis(500);
@@ -124,6 +144,33 @@ async fn fold_counts(hub: Arc<Hub>) {
             Ok(0) => {}
             Ok(lists) => tracing::debug!(lists, "folded counts"),
             Err(error) => tracing::warn!(%error, "counts are not folded and will be tried again"),
+        }
+    }
+}
+
+/// How often it is looked for what is due in flows (own figure: due times count in seconds at least).
+const TIME_EVERY: Duration = Duration::from_secs(2);
+
+/// Does what time does to flows, and anchors their histories, for as long as the server runs.
+pub(crate) async fn follow_time(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(TIME_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match hub.run_timers().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "did what was due in flows"),
+            Err(error) => tracing::warn!(%error, "time stands still in flows; tried again"),
+        }
+        match hub.refresh_substitutes().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "substitutes come and go"),
+            Err(error) => tracing::warn!(%error, "substitutes are not up to date; tried again"),
+        }
+        match hub.anchor().await {
+            Ok(0) => {}
+            Ok(histories) => tracing::info!(histories, "anchored histories"),
+            Err(error) => tracing::warn!(%error, "histories are not anchored; tried again"),
         }
     }
 }

@@ -101,6 +101,12 @@ impl Ids {
         state.last = state.last.max(id);
     }
 
+    /// A bound that every id made before `at` is below.
+    pub fn before(at: Millis) -> i64 {
+        let ms = at.0.saturating_sub(EPOCH_MS).clamp(1, (1 << 42) - 1);
+        ms << SEQUENCE_BITS
+    }
+
     /// The next id, whose upper bits tell `now`.
     pub fn next(&self, now: Millis) -> i64 {
         let mut state = self.state();

@@ -56,7 +56,8 @@ pub const READER: (&str, &str) = ("cli_reader", "reader-secret");
 /// An app of another tenant, and its secret.
 pub const OTHER: (&str, &str) = ("cli_other", "other-secret");
 
-const TENANT: &str = "demo";
+/// The key of its tenant.
+pub const TENANT: &str = "demo";
 const OTHER_TENANT: &str = "demo_other";
 /// Where the demo's time starts: Monday 2026-01-05, 09:00 in Shanghai.
 pub(crate) const START: Millis = Millis(1_767_574_800_000);

@@ -7,7 +7,7 @@ use domain::{InstanceId, TenantId};
 use serde::Serialize;
 use store::audit;
 
-use crate::{Context, Hub, Result, Tx, card, sync};
+use crate::{Context, Hub, Result, Tx, card, flow_run, sync};
 
 /// What was read, and what is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -218,6 +218,7 @@ fn inbox_slice(
                 if !kept.is_some_and(|(_, format, card)| fresh(format, &card)) {
                     slice.faults.push(format!("the card of instance {id} is not up to date"));
                 }
+                slice.faults.extend(flow_run::faults(tx, cx, tenant, id, &instance)?);
                 domain::inbox::rows(family, &instance.places())
             }
             Family::External => {

@@ -1,4 +1,4 @@
-//! Human-task flows: defining them, writing their instances, and acting on their tasks.
+//! Human-task flows: defining them, and writing their instances, whoever runs these.
 //!
 //! Whatever changes an instance goes through one function that compares it with what is stored and
 //! writes what differs: rows, inboxes, card and history.
@@ -10,7 +10,7 @@ use store::Tx;
 use store::flow as table;
 use store::lock::{self, Aggregate};
 
-use crate::{Context, Error, Result, inbox};
+use crate::{Context, Error, Result, flow_run, inbox};
 
 /// Adds a flow or changes its name.
 pub fn define(
@@ -33,6 +33,10 @@ pub fn define(
 pub fn put(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, instance: &Instance) -> Result<bool> {
     lock::hold(tx, tenant, Aggregate::FlowInstance(instance.id))?;
     let before = table::instance_load(tx, tenant, instance.id)?;
+    if before.is_some() && store::flow_run::run_exists(tx, tenant, instance.id)? {
+        let id = instance.id;
+        return Err(Error::Exists(format!("the instance {id}, which this server runs itself,")));
+    }
     let changed = save(tx, cx, tenant, before.as_ref(), instance)?;
     let (id, by) = (instance.id, instance.initiator);
     match before {
@@ -85,7 +89,9 @@ pub(crate) fn reassign(
     from: PersonId,
     into: PersonId,
 ) -> Result<bool> {
-    lock::hold(tx, tenant, Aggregate::FlowInstance(id))?;
+    if flow_run::reassign(tx, cx, tenant, id, from, into)? {
+        return Ok(true);
+    }
     let Some(before) = table::instance_load(tx, tenant, id)? else { return Ok(false) };
     let mut after = before.clone();
     after.reassign(from, into);
@@ -93,7 +99,31 @@ pub(crate) fn reassign(
     Ok(true)
 }
 
-fn save(
+/// Gives what waits for `from` in an instance, or will, to `to`. Says how many tasks that were; `None`:
+/// its flow refuses it.
+pub(crate) fn hand_over(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    id: InstanceId,
+    (from, to): (PersonId, PersonId),
+) -> Result<Option<i64>> {
+    lock::hold(tx, tenant, Aggregate::FlowInstance(id))?;
+    if store::flow_run::run_exists(tx, tenant, id)? {
+        return flow_run::hand_over::hand_over(tx, cx, tenant, id, (from, to));
+    }
+    let Some(before) = table::instance_load(tx, tenant, id)? else { return Ok(Some(0)) };
+    let mut after = before.clone();
+    let tasks = after.hand_over(from, to);
+    if tasks > 0 {
+        save(tx, cx, tenant, Some(&before), &after)?;
+        let details = format!("{{\"from\":{from},\"to\":{to}}}");
+        table::history_append(tx, tenant, id, cx.now, "hand_over", None, &details)?;
+    }
+    Ok(Some(i64::try_from(tasks).unwrap_or(i64::MAX)))
+}
+
+pub(crate) fn save(
     tx: &mut Tx<'_>,
     cx: &Context,
     tenant: TenantId,

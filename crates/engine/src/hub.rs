@@ -8,6 +8,7 @@ use store::{Store, Tx};
 
 use crate::access::Directory;
 use crate::card::Renderers;
+use crate::flow_run::definitions::{Versions, versions};
 use crate::hot::HotSet;
 use crate::keys::Keyring;
 use crate::view::View;
@@ -24,6 +25,8 @@ pub struct Settings {
 
 /// Enough for the first pages of some ten thousand people (own figure).
 const HOT_SET_BYTES: u64 = 256 << 20;
+
+const YEAR_MS: i64 = 366 * 86_400_000;
 
 /// How often a query looks whether the hot set is of the newest commit (own figure).
 const LOOKS: usize = 4;
@@ -47,6 +50,8 @@ pub struct Context {
     pub render: Renderers,
     /// What the operator decided.
     pub settings: Settings,
+    /// Definitions of flows as they were read.
+    pub(crate) versions: Arc<Versions>,
     pub(crate) hot: Option<Arc<HotSet>>,
 }
 
@@ -61,6 +66,7 @@ pub struct Hub {
     keys: Arc<Keyring>,
     render: Renderers,
     settings: Settings,
+    versions: Arc<Versions>,
     hot: Option<Arc<HotSet>>,
 }
 
@@ -85,7 +91,8 @@ impl Hub {
             store.watch(Arc::clone(hot) as _);
         }
         let holder = i64::from_be_bytes(ids.random());
-        Self { store, directory, holder, clock, ids, keys: Arc::new(keys), render, settings, hot }
+        let (keys, versions) = (Arc::new(keys), Arc::new(versions()));
+        Self { store, directory, holder, clock, ids, keys, render, settings, versions, hot }
     }
 
     /// The store below, for what is not a use case (backup).
@@ -111,6 +118,7 @@ impl Hub {
             keys: Arc::clone(&self.keys),
             render: self.render,
             settings: self.settings,
+            versions: Arc::clone(&self.versions),
             hot: self.hot.clone(),
         }
     }
@@ -190,8 +198,16 @@ impl Hub {
     /// Makes sure that one of the ring's keys is the one that the data was written under, and notes
     /// the first from now on. Without this, a lost key file would silently kill every secret.
     pub async fn claim(&self) -> Result<()> {
-        let newest = self.read(|tx, _| Ok(store::external::instance_newest(tx)?)).await?;
+        let (newest, task) = self
+            .read(|tx, cx| {
+                // A clock that was set back by more than a year is a fault of its own.
+                let bound = Ids::before(cx.now.plus(YEAR_MS));
+                let task = store::flow::task_newest(tx, bound)?;
+                Ok((store::external::instance_newest(tx)?, task))
+            })
+            .await?;
         self.ids.above(newest.map_or(0, domain::InstanceId::get));
+        self.ids.above(task.map_or(0, domain::TaskId::get));
         self.write(|tx, cx| {
             const NAME: &str = "server_key_fingerprint";
             if let Some(source) = store::access::setting_get(tx, crate::transfer::MARK)? {

@@ -136,6 +136,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::Settings;
     use crate::card::Renderers;
+    use crate::flow_run::definitions::versions;
     use crate::keys::Keyring;
 
     pub(crate) fn context(key: u8) -> Context {
@@ -152,6 +153,7 @@ pub(crate) mod tests {
                 initiator: |_, name| name.into(),
             },
             settings: Settings::default(),
+            versions: Arc::new(versions()),
             hot: None,
         }
     }

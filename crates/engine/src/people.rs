@@ -15,6 +15,7 @@ use store::lease::Work;
 use store::lock::{self, Aggregate};
 use store::person::{self as rows, Join, Person};
 
+use crate::departments::make_department;
 use crate::{Context, Error, Hub, Result, flows, sync};
 
 /// Resolves the people of one payload, each only once.
@@ -105,6 +106,22 @@ fn create_stub(
         rows::alias_insert(tx, tenant, *kind, value, id)?;
     }
     Ok(id)
+}
+
+/// Whoever takes part in a flow, by the alias that flows use; made as a stub when nobody has it, if the
+/// operator lets that be.
+pub(crate) fn participant(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    kunlun_id: &str,
+) -> Result<Option<PersonId>> {
+    let known = rows::person_by_alias_held(tx, tenant, AliasKind::Kunlun, kunlun_id)?;
+    if known.is_some() || !cx.settings.create_people {
+        return Ok(known);
+    }
+    let alias = [(AliasKind::Kunlun, kunlun_id)];
+    create_stub(tx, cx, tenant, Role::Assignee, &alias).map(Some)
 }
 
 /// A payload gave a further alias of somebody known.
@@ -233,6 +250,9 @@ pub fn import(
         department: keep(&person.department, stored.as_ref().map(|s| &s.department)),
         stub: false,
     };
+    if stored.as_ref().map_or("", |stored| &stored.department) != merged.department {
+        make_department(tx, tenant, &merged.department)?;
+    }
     rows::person_put(tx, tenant, &merged, cx.now)?;
     Ok(Ok(outcome))
 }

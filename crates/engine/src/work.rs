@@ -75,6 +75,18 @@ impl Hub {
                 for tenant in store::person::tenants_with_joins(tx)? {
                     lost.push((tenant, Work::Joins));
                 }
+                for tenant in store::substitution::tenants_with_substitutions(tx)? {
+                    lost.push((tenant, Work::Substitutes));
+                }
+                for tenant in store::hand_over::tenants_with_hand_overs(tx)? {
+                    lost.push((tenant, Work::HandOvers));
+                }
+                for tenant in store::flow_run::tenants_with_timers(tx)? {
+                    lost.push((tenant, Work::Timers));
+                }
+                for tenant in store::flow_run::tenants_to_anchor(tx)? {
+                    lost.push((tenant, Work::Anchors));
+                }
                 Ok(lost)
             })
             .await?;
@@ -125,6 +137,15 @@ impl Hub {
             Ok(lease::lease_take(tx, tenant, work, holder, cx.now, until)?)
         })
         .await
+    }
+
+    /// Gives the work back, and leaves the hint: there will be more.
+    pub(crate) async fn release(&self, lease: Lease) -> Result<()> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let (Lease { tenant, work, .. }, holder) = (lease, self.holder);
+        self.write(move |tx, _| Ok(lease::lease_end(tx, tenant, work, holder)?)).await
     }
 
     /// Gives the work back: all that the hint meant is done.

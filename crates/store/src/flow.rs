@@ -324,6 +324,17 @@ pub fn instance_of_task(
     )
 }
 
+/// The greatest id of any tenant's tasks below `bound`: imported ones may be as great as they like.
+pub fn task_newest(tx: &mut Tx<'_>, bound: i64) -> Result<Option<TaskId>> {
+    let newest = tx.query_one(
+        "SELECT max(newest) FROM (SELECT (SELECT max(k.task_id) FROM flow_task k \
+         WHERE k.tenant_id = t.tenant_id AND k.task_id < $1) AS newest FROM tenant t) AS of_tenants",
+        &[bound.into()],
+        |row| row.opt_int(0),
+    )?;
+    Ok(newest.flatten().map(TaskId))
+}
+
 fn number(turn: usize) -> i64 {
     i64::try_from(turn).unwrap_or(i64::MAX)
 }

@@ -15,6 +15,14 @@ pub enum Work {
     Fold,
     /// Moving the rows of people who turned out to be somebody else.
     Joins,
+    /// What time does to instances of flows.
+    Timers,
+    /// Anchors over the ends of histories.
+    Anchors,
+    /// Bringing open tasks up to date when somebody begins or ends to be away.
+    Substitutes,
+    /// Moving open tasks of people who leave.
+    HandOvers,
 }
 
 impl Work {
@@ -22,6 +30,10 @@ impl Work {
         match self {
             Self::Fold => 1,
             Self::Joins => 2,
+            Self::Timers => 3,
+            Self::Anchors => 4,
+            Self::Substitutes => 5,
+            Self::HandOvers => 6,
         }
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn put_approval() -> Operation {
     Operation {
         summary: "Create or update a definition",
         page: "external_approvals",
-        segment: "",
+        segments: &[],
         query: vec![users(), departments.about("Changes nothing: departments are kept as given.")],
         body: Some(definition()),
         example: json!({
@@ -93,7 +93,7 @@ pub(crate) fn get_approval() -> Operation {
     Operation {
         summary: "Read a definition",
         page: "external_approvals",
-        segment: "The real code.",
+        segments: &["The real code."],
         query: vec![users()],
         body: None,
         example: json!(null),
@@ -227,7 +227,7 @@ pub(crate) fn sync_instance() -> Operation {
     Operation {
         summary: "Sync an instance with its tasks and copies",
         page: "external_instances",
-        segment: "",
+        segments: &[],
         query: Vec::new(),
         body: Some(body),
         example: json!({
@@ -271,7 +271,7 @@ pub(crate) fn check_instances() -> Operation {
     Operation {
         summary: "Compare version stamps",
         page: "external_instances_check",
-        segment: "",
+        segments: &[],
         query: Vec::new(),
         body: Some(vec![needed("instances", instances())]),
         example: json!({

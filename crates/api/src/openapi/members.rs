@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Text(usize),
     /// The same, but it may be empty even where it is needed.
     AnyText(usize),
+    /// Text of at most so many characters, which a request may also write as a number.
+    IdOrNumber(usize),
     /// One of these words; in a request an empty one is the same as none.
     Words(Vec<&'static str>),
     /// One of these words, where even a request may not be empty.
@@ -153,6 +155,10 @@ impl Kind {
                 }
                 schema
             }
+            Self::IdOrNumber(max) => json!({"anyOf": [
+                {"type": "string", "maxLength": max},
+                {"type": "integer", "minimum": 0},
+            ]}),
             Self::Words(words) if !needed => {
                 let empty = words.iter().chain(&[""]);
                 json!({"type": "string", "enum": empty.collect::<Vec<_>>()})
@@ -185,7 +191,7 @@ impl Kind {
 
     fn answered(&self) -> Value {
         match self {
-            Self::Text(_) | Self::AnyText(_) => json!({"type": "string"}),
+            Self::Text(_) | Self::AnyText(_) | Self::IdOrNumber(_) => json!({"type": "string"}),
             Self::Words(words) | Self::StrictWords(words) => {
                 json!({"type": "string", "enum": words})
             }

@@ -1,9 +1,12 @@
 //! The OpenAPI document: built from the table of endpoints that requests are routed by, the limits
 //! of the rules and the table of codes, so that it says what the server does.
 //!
-//! What each endpoint takes and answers is described in `tokens.rs`, `external.rs` and `operations.rs`.
+//! What each endpoint takes and answers is described in `tokens.rs`, `external.rs`, `flows.rs`,
+//! `operations.rs` and `admin.rs`.
 
+pub(crate) mod admin;
 mod external;
+mod flows;
 mod members;
 mod operations;
 mod tokens;
@@ -16,6 +19,10 @@ use crate::limit::Tier;
 use members::Member;
 
 pub(crate) use external::{check_instances, get_approval, put_approval, sync_instance};
+pub(crate) use flows::{
+    add_assignee, agree, cancel, cc, chat_group, execute, expediting, reject, rollback,
+    rollback_points, transfer,
+};
 pub(crate) use operations::{list_tasks, query_user_tasks};
 pub(crate) use tokens::{
     app_token, resend_ticket, store_app_token, store_tenant_token, tenant_token,
@@ -30,8 +37,8 @@ pub(crate) struct Operation {
     summary: &'static str,
     /// The page of `docs/api` that tells the rest, without its ending.
     page: &'static str,
-    /// What the last segment of the path is, where it is a parameter.
-    segment: &'static str,
+    /// What each parameter of the path is, in order.
+    segments: &'static [&'static str],
     query: Vec<Member>,
     /// `None`: what is sent as a body is not read.
     body: Option<Vec<Member>>,
@@ -62,6 +69,8 @@ const GUARDED: &[Code] = &[
     Code::TokenPrefix,
     Code::NoScope,
 ];
+/// What the admin API answers beside.
+const ADMINISTRATORS: &[Code] = &[Code::AdminKey, Code::AdminOff, Code::AdminMissing];
 
 /// What the server below answers without reading on, so without a body or a log id.
 const TOO_LONG: &[(&str, &str)] =
@@ -69,6 +78,7 @@ const TOO_LONG: &[(&str, &str)] =
 
 /// Name of the way in which callers say who they are.
 const TOKEN: &str = "tenant_access_token";
+const ADMIN_KEY: &str = "admin_key";
 
 const LOG_ID: &str = "#/components/headers/LogId";
 
@@ -101,6 +111,10 @@ pub(crate) fn document(endpoints: &[&'static Endpoint]) -> String {
                 "scheme": "bearer",
                 "description": "A tenant access token. The roles listed by an operation are \
                                 scopes of the app; any one of them is enough.",
+            }, ADMIN_KEY: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The server's admin key, which its operator sets.",
             }},
         },
     });
@@ -125,13 +139,17 @@ fn operation(endpoint: &'static Endpoint, id: &str, about: &Operation) -> Value 
     if let Some(scopes) = endpoint.scopes {
         operation["security"] = scopes.iter().map(|scope| json!({TOKEN: [scope]})).collect();
     }
+    if endpoint.is_admin() {
+        operation["security"] = json!([{ADMIN_KEY: []}]);
+    }
     let mut parameters: Vec<Value> = Vec::new();
-    if let Some((_, name)) = endpoint.path.split_once('{') {
+    let names = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{'));
+    for (name, meaning) in names.zip(about.segments) {
         parameters.push(json!({
             "name": name.trim_end_matches('}'),
             "in": "path",
             "required": true,
-            "description": about.segment,
+            "description": meaning,
             "schema": {"type": "string", "minLength": 1},
         }));
     }
@@ -140,10 +158,14 @@ fn operation(endpoint: &'static Endpoint, id: &str, about: &Operation) -> Value 
         operation["parameters"] = parameters.into();
     }
     if let Some(members) = &about.body {
+        let (mut schema, required) = (members::asked(members), members::any_needed(members));
+        if !required {
+            schema["type"] = json!(["object", "null"]);
+        }
         operation["requestBody"] = json!({
-            "required": members::any_needed(members),
+            "required": required,
             "content": {"application/json": {
-                "schema": members::asked(members),
+                "schema": schema,
                 "example": about.example,
             }},
         });
@@ -163,7 +185,8 @@ fn rate(tier: Tier) -> Value {
 fn responses(endpoint: &Endpoint, about: &Operation) -> Value {
     let guarded = if endpoint.scopes.is_some() { GUARDED } else { &[] };
     let custom: &[Code] = if endpoint.takes_custom_apps_only() { &[Code::CustomOnly] } else { &[] };
-    let codes = COMMON.iter().chain(guarded).chain(custom).chain(about.codes);
+    let admin = if endpoint.is_admin() { ADMINISTRATORS } else { &[] };
+    let codes = COMMON.iter().chain(guarded).chain(custom).chain(admin).chain(about.codes);
     let mut by_status: Map<String, Value> = Map::new();
     for code in codes {
         let (number, status, msg) = code.row();
@@ -184,13 +207,10 @@ fn responses(endpoint: &Endpoint, about: &Operation) -> Value {
     }
     if endpoint.path.contains('{') {
         let text = json!({"schema": {"type": "string", "const": "404 page not found"}});
-        responses.insert(
-            "404".to_owned(),
-            json!({
-                "description": "The path has further segments.",
-                "content": {"text/plain": text},
-            }),
-        );
+        let lost = responses
+            .entry("404")
+            .or_insert_with(|| json!({"description": "The path has other segments."}));
+        lost["content"]["text/plain"] = text;
     }
     responses.into()
 }

@@ -45,7 +45,7 @@ pub(crate) fn list_tasks() -> Operation {
     Operation {
         summary: "States of third-party tasks, page by page",
         page: "external_tasks",
-        segment: "",
+        segments: &[],
         query,
         body: Some(filter()),
         example: json!({"approval_codes": ["demo_expense"], "status": "PENDING"}),
@@ -58,7 +58,7 @@ pub(crate) fn list_tasks() -> Operation {
     }
 }
 
-fn text_in_a_language() -> Vec<Member> {
+pub(super) fn text_in_a_language() -> Vec<Member> {
     vec![
         needed("language_code", Kind::Text(ID_CHARS)).about("2052, 1033, 1041, …"),
         needed("text", Kind::Text(TEXT_CHARS)),
@@ -94,7 +94,7 @@ pub(crate) fn query_user_tasks() -> Operation {
     Operation {
         summary: "One person's human tasks: how many, and a page of them",
         page: "user_task_query",
-        segment: "",
+        segments: &[],
         query: Vec::new(),
         body: Some(vec![
             needed("kunlun_user_id", Kind::Text(ID_CHARS)).about("Whose tasks."),

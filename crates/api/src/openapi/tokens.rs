@@ -28,7 +28,7 @@ fn operation(
     Operation {
         summary,
         page,
-        segment: "",
+        segments: &[],
         query: Vec::new(),
         body: Some(body),
         example,

@@ -1,6 +1,8 @@
 //! The walls between tenants and between apps: every endpoint of the OpenAPI document, called by
 //! everybody who should learn nothing.
 
+use std::collections::BTreeMap;
+
 use api::ALL_SCOPES;
 use axum::http::{Method, Request};
 use domain::flow::{FlowDetails, Instance, InstanceDetails, Logic, Part, Status, Task};
@@ -11,12 +13,25 @@ use engine::flows;
 use engine::people::{ImportedPerson, import};
 use serde_json::{Value, json};
 
+use crate::flow_kit::Company;
 use crate::openapi::document;
 use crate::support::{Answer, App, TestHub, cc, definition, instance, task};
 
 /// Whose human tasks are asked for.
 const KUNLUN: &str = "walled-person";
 const FLOW: &str = "package_b40c28__c__action_walled";
+/// The flow that runs, and its people.
+const RUNNING: &str = "package_demo__c__walled";
+const FLOW_FILE: &str = "
+api_id: package_demo__c__walled
+namespace: package_demo
+label: { zh-CN: 墙 }
+nodes:
+  - { id: only, label: { zh-CN: 唯一 }, assignees: [{ person: ben }] }
+";
+const ANN: &str = "1700000000000100";
+const BEN: &str = "1700000000000101";
+const CAT: &str = "1700000000000102";
 
 /// An operation of the document.
 struct Operation {
@@ -35,7 +50,7 @@ async fn operations(hub: &TestHub) -> Vec<Operation> {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
-                needs_token: operation["security"].is_array(),
+                needs_token: operation["security"][0]["tenant_access_token"].is_array(),
             });
         }
     }
@@ -91,6 +106,42 @@ fn payload(code: &str) -> Value {
     payload
 }
 
+/// What is acme's: a definition of its `cli_oa`, and an instance of a flow for each endpoint that acts.
+struct Owned {
+    code: String,
+    /// Instance and open task, by endpoint.
+    flows: BTreeMap<String, (String, String)>,
+    /// The task with which the instance that is rolled back began.
+    start: String,
+}
+
+impl Owned {
+    fn path(&self, operation: &Operation) -> String {
+        let (instance, task) = self.flows.get(&operation.id).cloned().unwrap_or_default();
+        let path = operation.path.replace("{approval_code}", &self.code);
+        let path = path.replace("{namespace}", "package_demo").replace("{flow_id}", RUNNING);
+        let path = path.replace("{approval_instance_id}", &instance);
+        path.replace("{approval_task_id}", &task).replace("{task_id}", &task)
+    }
+}
+
+/// Starts an instance for each endpoint that acts on one.
+async fn start_flows(hub: &TestHub, code: String) -> Owned {
+    let company = Company::new(hub).await;
+    company.apply(FLOW_FILE).await;
+    let (mut flows, mut start) = (BTreeMap::new(), String::new());
+    for operation in operations(hub).await.iter().filter(|one| one.path.contains("_id}/")) {
+        let mut story = company.start(RUNNING, "ann", &json!({})).await;
+        if operation.id == "user_tasks.rollback" {
+            let body = json!({"operator_user_id": BEN});
+            let points = story.user_task(1, "rollback_points", body).await.data();
+            points["tasks"][0]["id"].as_str().unwrap().clone_into(&mut start);
+        }
+        flows.insert(operation.id.clone(), (story.instance.clone(), story.task(1).to_owned()));
+    }
+    Owned { code, flows, start }
+}
+
 /// A request for what acme's `cli_oa` has, and something in its answer that only those may see to
 /// whom it belongs. A new endpoint needs a row.
 fn request(id: &str, code: &str) -> (Value, String) {
@@ -105,14 +156,41 @@ fn request(id: &str, code: &str) -> (Value, String) {
         }
         "external_tasks.list" | "external_tasks.list.post" => (filter, "walled-task"),
         "user_task.query" => (json!({"kunlun_user_id": KUNLUN}), "walled label"),
-        other => panic!("{other} is a new endpoint: what would it show to a stranger?"),
+        "user_tasks.chat_group" => (json!({"operator_user_id": ANN}), "oc_new"),
+        "user_tasks.rollback_points" => (json!({"operator_user_id": BEN}), "is_start"),
+        "flows.execute" => {
+            let operator = json!({"_id": ANN}).to_string();
+            (json!({"operator": operator}), "execution_id")
+        }
+        _ => (acting(id), "success"),
     };
     (body, told.to_owned())
 }
 
-async fn call(app: &App<'_>, operation: &Operation, code: &str) -> (Answer, String) {
-    let (body, told) = request(&operation.id, code);
-    let path = operation.path.replace("{approval_code}", code);
+/// What changes something once, and then has no further effect.
+fn acting(id: &str) -> Value {
+    match id {
+        "approval_tasks.agree" | "approval_tasks.reject" => json!({"user_id": BEN}),
+        "approval_tasks.transfer" => json!({"user_id": BEN, "to_user_ids": [CAT]}),
+        "approval_tasks.add_assignee" => json!({"user_id": BEN, "approvers": [CAT]}),
+        "approval_instances.cancel" => json!({"user_id": ANN, "opinion": "never mind"}),
+        "user_tasks.cc" => json!({"operator_user_id": ANN, "cc_user_ids": [CAT]}),
+        "user_tasks.expediting" => {
+            json!({"operator_user_id": ANN, "expediting_user_ids": [BEN]})
+        }
+        "user_tasks.rollback" => {
+            json!({"operator_user_id": BEN, "to_task_id": "START", "opinion": "again"})
+        }
+        other => panic!("{other} is a new endpoint: what would it show to a stranger?"),
+    }
+}
+
+async fn call(app: &App<'_>, operation: &Operation, owned: &Owned) -> (Answer, String) {
+    let (mut body, told) = request(&operation.id, &owned.code);
+    if body["to_task_id"] == "START" {
+        body["to_task_id"] = owned.start.as_str().into();
+    }
+    let path = owned.path(operation);
     let body = if body.is_null() { String::new() } else { body.to_string() };
     (app.hub.send(operation.method.clone(), &path, Some(&app.token), body).await, told)
 }
@@ -125,7 +203,7 @@ fn is_tenant_wide(operation: &Operation) -> bool {
 #[tokio::test]
 async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
     let hub = TestHub::new().await;
-    let code = furnish(&hub).await;
+    let owned = start_flows(&hub, furnish(&hub).await).await;
     let expired = hub.app("cli_oa").await.token;
     hub.clock.advance(7_200_000);
     let (oa, erp, other) =
@@ -134,12 +212,12 @@ async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
     assert!(operations.len() > 6);
     for operation in operations.iter().filter(|operation| operation.needs_token) {
         let id = &operation.id;
-        let (answer, told) = call(&oa, operation, &code).await;
+        let (answer, told) = call(&oa, operation, &owned).await;
         assert!(answer.code() == 0 && answer.text.contains(&told), "{id}: {}", answer.text);
 
-        let (answer, told) = call(&other, operation, &code).await;
+        let (answer, told) = call(&other, operation, &owned).await;
         assert!(!answer.text.contains(&told), "{id} tells another tenant: {}", answer.text);
-        let (answer, told) = call(&erp, operation, &code).await;
+        let (answer, told) = call(&erp, operation, &owned).await;
         let tells = answer.text.contains(&told);
         assert_eq!(tells, is_tenant_wide(operation), "{id}, another app: {}", answer.text);
 
@@ -151,18 +229,18 @@ async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
             ("aaaa", 99_991_671),
         ] {
             let caller = App { hub: &hub, token: token.to_owned() };
-            let (answer, _) = call(&caller, operation, &code).await;
+            let (answer, _) = call(&caller, operation, &owned).await;
             assert_eq!(answer.code(), refused, "{id} with {token}: {}", answer.text);
             assert!(answer.json().get("data").is_none());
         }
-        let path = operation.path.replace("{approval_code}", &code);
+        let path = owned.path(operation);
         let request = Request::builder().method(operation.method.clone()).uri(path);
         let answer = hub.request(request.body("{}".into()).unwrap()).await;
         assert_eq!(answer.code(), 99_991_661, "{id} without a token");
     }
     // Nor did anybody change it.
     for operation in operations.iter().filter(|operation| operation.needs_token) {
-        let (answer, told) = call(&oa, operation, &code).await;
+        let (answer, told) = call(&oa, operation, &owned).await;
         assert!(answer.text.contains(&told), "{}: {}", operation.id, answer.text);
     }
 }
@@ -170,7 +248,7 @@ async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
 #[tokio::test]
 async fn every_endpoint_takes_each_of_its_scopes_and_no_other() {
     let hub = TestHub::new().await;
-    let code = furnish(&hub).await;
+    let owned = start_flows(&hub, furnish(&hub).await).await;
     let document = document(&hub).await;
     let (acme, all) = (hub.key("acme"), ALL_SCOPES);
     let keys: Vec<String> = (0..=all.len()).map(|n| hub.key(&format!("cli_scope_{n}_"))).collect();
@@ -208,7 +286,7 @@ async fn every_endpoint_takes_each_of_its_scopes_and_no_other() {
                 .map(|scope| scope.as_str().unwrap())
                 .collect();
             let may = all.get(n).is_some_and(|scope| scopes.contains(scope));
-            let (answer, _) = call(&caller, operation, &code).await;
+            let (answer, _) = call(&caller, operation, &owned).await;
             assert_eq!(answer.code() != 99_991_672, may, "{} with {:?}", operation.id, all.get(n));
         }
     }

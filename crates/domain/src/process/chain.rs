@@ -164,28 +164,36 @@ pub fn verify_anchors<'a>(
     anchors: impl IntoIterator<Item = &'a Anchor>,
     mut entry: impl FnMut(InstanceId, i64) -> Option<Hash>,
 ) -> Result<(), Break> {
-    let (mut expected, mut previous) = (1, Hash::NONE);
+    let mut previous = None;
     for anchor in anchors {
-        let number = anchor.number;
-        if number != expected {
-            return Err(Break::MissingAnchor(expected));
-        }
-        let hash = seal_anchor(tenant, previous, number, anchor.at, &anchor.heads);
-        if hash != anchor.hash {
-            return Err(Break::ChangedAnchor(number));
-        }
-        for head in &anchor.heads {
-            match entry(head.instance, head.seq) {
-                None => return Err(Break::Removed { anchor: number, head: *head }),
-                Some(hash) if hash != head.hash => {
-                    return Err(Break::Rewritten { anchor: number, head: *head });
-                }
-                Some(_) => {}
-            }
-        }
-        (expected, previous) = (number + 1, anchor.hash);
+        let breaks = verify_anchor(tenant, previous, anchor, &mut entry);
+        breaks.into_iter().next().map_or(Ok(()), Err)?;
+        previous = Some(anchor);
     }
     Ok(())
+}
+
+/// Everything that is wrong with one anchor, given the one before it: none before the first.
+pub fn verify_anchor(
+    tenant: TenantId,
+    previous: Option<&Anchor>,
+    anchor: &Anchor,
+    mut entry: impl FnMut(InstanceId, i64) -> Option<Hash>,
+) -> Vec<Break> {
+    let number = anchor.number;
+    let (expected, before) = previous.map_or((1, Hash::NONE), |one| (one.number + 1, one.hash));
+    if number != expected {
+        return vec![Break::MissingAnchor(expected)];
+    }
+    if seal_anchor(tenant, before, number, anchor.at, &anchor.heads) != anchor.hash {
+        return vec![Break::ChangedAnchor(number)];
+    }
+    let gone = |head: &Head| match entry(head.instance, head.seq) {
+        None => Some(Break::Removed { anchor: number, head: *head }),
+        Some(hash) if hash != head.hash => Some(Break::Rewritten { anchor: number, head: *head }),
+        Some(_) => None,
+    };
+    anchor.heads.iter().filter_map(gone).collect()
 }
 
 fn seal_anchor(tenant: TenantId, previous: Hash, number: i64, at: Millis, heads: &[Head]) -> Hash {

@@ -27,6 +27,39 @@ pub struct Entry {
     pub events: Vec<Event>,
 }
 
+impl Entry {
+    /// Everybody whom it names, maybe more than once.
+    pub fn people(&self) -> Vec<PersonId> {
+        self.by.into_iter().chain(self.events.iter().flat_map(Event::people)).collect()
+    }
+}
+
+impl Event {
+    /// Everybody whom it names.
+    fn people(&self) -> Vec<PersonId> {
+        match self {
+            Self::Waits { person, on_behalf_of, .. } => {
+                std::iter::once(*person).chain(*on_behalf_of).collect()
+            }
+            Self::Decided { seat, by, .. } => std::iter::once(*seat).chain(*by).collect(),
+            Self::Moved { from, to, .. } => vec![*from, *to],
+            Self::Added { person, .. }
+            | Self::Copied { person, .. }
+            | Self::Urged { person, .. } => vec![*person],
+            Self::Inserted { people, .. } | Self::Reminded { people, .. } => people.clone(),
+            Self::StandsIn { person, on_behalf_of, .. }
+            | Self::StandsBack { person, on_behalf_of, .. } => vec![*person, *on_behalf_of],
+            Self::Opened { .. }
+            | Self::Skipped { .. }
+            | Self::Talked { .. }
+            | Self::Overdue { .. }
+            | Self::Closed { .. }
+            | Self::WentBack { .. }
+            | Self::Ended { .. } => Vec::new(),
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -105,6 +138,13 @@ pub enum Event {
         task: TaskId,
         /// Who.
         person: PersonId,
+    },
+    /// A group in which people talk about a task was made or joined.
+    Talked {
+        /// About which task.
+        task: TaskId,
+        /// The id of the group.
+        chat: String,
     },
     /// A reminder is due.
     Reminded {

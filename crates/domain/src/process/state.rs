@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::Values;
+use super::values::{Value, Values};
 use crate::flow::{self, InstanceDetails, Logic, Status};
 use crate::ids::{FlowId, InstanceId, PersonId, TaskId, TenantId};
 use crate::time::Millis;
@@ -152,10 +152,34 @@ pub struct Part {
     pub on_behalf_of: Option<PersonId>,
 }
 
+/// Keeps the first entry of each person.
+fn once<T>(entries: &mut Vec<T>, person: impl Fn(&T) -> PersonId) {
+    let mut seen = Vec::new();
+    entries.retain(|entry| {
+        let person = person(entry);
+        let new = !seen.contains(&person);
+        seen.push(person);
+        new
+    });
+}
+
 impl Seat {
     pub(super) fn new(holder: PersonId) -> Self {
         let (stand_ins, former) = (Vec::new(), Vec::new());
         Self { holder, stand_ins, former, status: Status::Unstarted, end: None }
+    }
+
+    fn reassign(&mut self, change: impl Fn(&mut PersonId)) {
+        change(&mut self.holder);
+        self.end.iter_mut().filter_map(|end| end.by.as_mut()).for_each(&change);
+        self.stand_ins.iter_mut().for_each(|one| change(&mut one.person));
+        self.former.iter_mut().for_each(|(person, _)| change(person));
+        // Nobody stands in for themself, or has gone from what is theirs.
+        let holder = self.holder;
+        self.stand_ins.retain(|one| one.person != holder);
+        self.former.retain(|(person, _)| *person != holder);
+        once(&mut self.stand_ins, |one| one.person);
+        once(&mut self.former, |(person, _)| *person);
     }
 
     /// Whether its decision may be made now.
@@ -244,6 +268,40 @@ impl State {
     /// The tasks that wait for somebody.
     pub fn open_tasks(&self) -> impl Iterator<Item = &Task> {
         self.tasks.iter().filter(|task| task.is_open())
+    }
+
+    /// Gives everything that `from` has to `into`, who turned out to be the same person. Nobody who had
+    /// two seats of a task loses one: each may have been decided already.
+    pub fn reassign(&mut self, from: PersonId, into: PersonId) {
+        let change = |person: &mut PersonId| {
+            if *person == from {
+                *person = into;
+            }
+        };
+        change(&mut self.initiator);
+        for value in self.values.values_mut() {
+            match value {
+                Value::Person(person) => change(person),
+                Value::People(people) => people.iter_mut().for_each(change),
+                _ => {}
+            }
+        }
+        self.end.iter_mut().filter_map(|end| end.by.as_mut()).for_each(change);
+        for insertion in &mut self.added {
+            insertion.people.iter_mut().for_each(change);
+            once(&mut insertion.people, |person| *person);
+        }
+        for task in &mut self.tasks {
+            task.end.iter_mut().filter_map(|end| end.by.as_mut()).for_each(change);
+            task.seats.iter_mut().for_each(|seat| seat.reassign(change));
+            task.ccs.iter_mut().for_each(change);
+            task.ccs.sort_unstable();
+            task.ccs.dedup();
+            if let Some(before) = task.urged.remove(&from) {
+                let at = task.urged.entry(into).or_insert(before);
+                *at = (*at).max(before);
+            }
+        }
     }
 
     /// As queries, lists and cards see it.
