@@ -87,15 +87,17 @@ pub(crate) fn http(sizes: &[usize], options: &Options) -> Result<()> {
     let wrk = Wrk::prepare(&folder)?;
     let programs = build(&options)?;
     let mut results = Results { engine: options.engine, ..Results::default() };
+    let mut unchecked = Vec::new();
     for &size in sizes {
         if options.engine == Engine::Postgres {
-            shared::shared(&programs, &wrk, &mut options, size, &mut results)?;
+            unchecked.push(shared::shared(&programs, &wrk, &mut options, size, &mut results)?);
             continue;
         }
         let company = company(&programs.product, size)?;
         run::Size::prepare(&programs, &wrk, &options, company)?.measure(&mut results)?;
     }
-    report::report(&options, sizes, &results)
+    report::report(&options, sizes, &results)?;
+    unchecked.into_iter().try_for_each(|database| database.end(&programs))
 }
 
 fn build(options: &Options) -> Result<Programs> {

@@ -186,8 +186,10 @@ async fn once(
     prepared: &HashMap<String, Statement>,
     steps: &[Step],
 ) -> Result<(), tokio_postgres::Error> {
-    let mut begin =
-        Some("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 5000");
+    let mut begin = Some(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 5000; \
+              SET LOCAL plan_cache_mode = force_generic_plan",
+    );
     for same in steps.chunk_by(|(a, _), (b, _)| a == b) {
         let all = try_join_all(same.iter().map(|step| send(client, prepared, step, plan)));
         match begin.take() {

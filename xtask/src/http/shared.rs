@@ -105,7 +105,7 @@ pub(crate) fn shared(
     options: &mut Options,
     size: usize,
     results: &mut Results,
-) -> Result<()> {
+) -> Result<Unchecked> {
     if options.rows.is_empty() {
         options.rows = ROWS.iter().map(|name| Row::named(name)).collect::<Result<_>>()?;
     }
@@ -129,9 +129,25 @@ pub(crate) fn shared(
     println!("{size} tasks: {recorded} syncs recorded; syncs over {CALLERS} connections");
     let measured = measure(programs, &company, options, &mut syncs, (&url, &file))?;
     results.shared.push(measured);
-    doctor(programs, &company)?;
     fs::remove_file(file)?;
-    database.psql("DROP DATABASE run")
+    Ok(Unchecked { database, company })
+}
+
+/// What was measured and is not yet known to be whole.
+pub(crate) struct Unchecked {
+    database: Database,
+    company: Company,
+}
+
+impl Unchecked {
+    /// Counts and rows must agree, whatever ran. Looks at everything, so it takes minutes.
+    pub(crate) fn end(self, programs: &Programs) -> Result<()> {
+        let url = self.company.database.as_deref().unwrap_or_default();
+        let mut doctor = Command::new(&programs.product);
+        doctor.arg("doctor").env("COUNTERSIGN_DATABASE", url);
+        run(doctor.env(KEY_FILE, self.company.data.join("server.key")))?;
+        self.database.psql("DROP DATABASE run")
+    }
 }
 
 fn in_database(database: &Database, name: &str) -> String {
@@ -216,12 +232,4 @@ fn measure(
         samples.push(SharedSample { product, plain: replay(false)? });
     }
     Ok(Shared { size: company.tasks, samples, counted: replay(true)? })
-}
-
-/// Counts and rows must agree, whatever ran.
-fn doctor(programs: &Programs, company: &Company) -> Result<()> {
-    let url = company.database.as_deref().unwrap_or_default();
-    let mut doctor = Command::new(&programs.product);
-    doctor.arg("doctor").env("COUNTERSIGN_DATABASE", url);
-    run(doctor.env(KEY_FILE, company.data.join("server.key")))
 }

@@ -28,6 +28,11 @@ const READS: [&str; 2] = ["SELECT", "WITH"];
 /// connection counts as dead (own figure: a network's hiccup).
 const OVERDUE: Duration = Duration::from_secs(2);
 
+/// One plan for every execution. The server would else plan large statements anew each time, in the
+/// hope that the length of a list makes a better one; that took most of a first page (measured), and
+/// what plans without values read is bounded by a test.
+const PLANS_ONCE: &str = "plan_cache_mode = force_generic_plan";
+
 /// How long making a connection may take (own figure).
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -140,8 +145,9 @@ impl Session {
             Mode::WriteSnapshot => "ISOLATION LEVEL REPEATABLE READ READ WRITE",
         };
         let limit = self.manner.statement_timeout.as_millis();
-        *self.begin.borrow_mut() =
-            Some(format!("BEGIN {how}; SET LOCAL statement_timeout = {limit}"));
+        *self.begin.borrow_mut() = Some(format!(
+            "BEGIN {how}; SET LOCAL statement_timeout = {limit}; SET LOCAL {PLANS_ONCE}"
+        ));
         *self.fault.borrow_mut() = None;
     }
 
