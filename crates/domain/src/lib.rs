@@ -14,6 +14,7 @@ pub mod limits;
 pub mod person;
 pub mod process;
 pub mod refusal;
+pub mod search;
 pub mod sync;
 pub mod text;
 pub mod time;

@@ -61,3 +61,13 @@ pub const FLOW_BYTES: usize = 262_144;
 pub const FLOW_DEPTH: usize = 24;
 /// A person is urged about a task once in so many milliseconds. Own figure: ten minutes.
 pub const URGE_INTERVAL_MS: i64 = 600_000;
+/// Most definitions of one group that a search covers. Own figure: each is a list to be merged.
+pub const GROUP_DEFINITIONS: usize = 100;
+/// Most instances of a tenant that a search finds by one id of their sources. Own figure: an id is
+/// unique within an app.
+pub const SAME_EXTERNAL_ID: usize = 100;
+/// Most entries that one request of a search looks at, where what is asked for is not a list of its
+/// own. Own figure: some milliseconds.
+pub const SEARCH_EXAMINED: usize = 1_000;
+/// Longest range of starts that a search takes, in milliseconds: 30 days (pages of the searches).
+pub const SEARCH_SPAN_MS: i64 = 30 * 86_400_000;

@@ -141,7 +141,8 @@ pub fn instance_newest(tx: &mut Tx<'_>) -> Result<Option<InstanceId>> {
 
 /// An instance with its tasks and copies; `None` when it is unknown or purged.
 pub fn instance_load(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Result<Option<Stored>> {
-    let Some((instance, initiator)) = instance_row(tx, tenant, id)? else { return Ok(None) };
+    let own = instance_own(tx, tenant, id)?;
+    let Some((_, instance, initiator)) = own else { return Ok(None) };
     let tasks = tx.query_all(
         "SELECT task_id, external_id, person_id, status, create_time, end_time, update_time, \
          details FROM external_task WHERE tenant_id = $1 AND instance_id = $2 ORDER BY task_id",
@@ -157,14 +158,16 @@ pub fn instance_load(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Resul
     Ok(Some(Stored { instance, initiator, tasks, ccs }))
 }
 
-fn instance_row(
+/// An instance without its tasks and copies: where it is, what it says and who started it. `None` as
+/// in [`instance_load`].
+pub fn instance_own(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     id: InstanceId,
-) -> Result<Option<(Instance, Option<PersonId>)>> {
+) -> Result<Option<(Head, Instance, Option<PersonId>)>> {
     tx.query_one(
-        "SELECT external_id, initiator_id, status, start_time, end_time, update_time, details \
-         FROM external_instance WHERE tenant_id = $1 AND instance_id = $2 AND purged = 0",
+        "SELECT external_id, initiator_id, status, start_time, end_time, update_time, details, \
+         app_id, definition_id FROM external_instance WHERE tenant_id = $1 AND instance_id = $2 AND purged = 0",
         &[tenant.into(), id.into()],
         |row| {
             let stored: Details<InstanceDetails> =
@@ -181,8 +184,56 @@ fn instance_row(
                 update_time: Millis(row.int(5)?),
                 details: stored.details,
             };
-            Ok((instance, row.opt_int(1)?.map(PersonId)))
+            let (app, definition) = (AppId(row.int(7)?), DefinitionId(row.int(8)?));
+            let head = Head { id, app, definition, purged: false };
+            Ok((head, instance, row.opt_int(1)?.map(PersonId)))
         },
+    )
+}
+
+/// One task of an instance.
+pub fn task_get(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    task: TaskId,
+) -> Result<Option<Kept<TaskId, Task>>> {
+    tx.query_one(
+        "SELECT task_id, external_id, person_id, status, create_time, end_time, update_time, \
+         details FROM external_task WHERE tenant_id = $1 AND instance_id = $2 AND task_id = $3",
+        &[tenant.into(), instance.into(), task.into()],
+        read_task,
+    )
+}
+
+/// One copy of an instance.
+pub fn cc_get(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    cc: CcId,
+) -> Result<Option<Kept<CcId, Cc>>> {
+    tx.query_one(
+        "SELECT cc_id, external_id, person_id, read_status, create_time, update_time, details \
+         FROM external_cc WHERE tenant_id = $1 AND instance_id = $2 AND cc_id = $3",
+        &[tenant.into(), instance.into(), cc.into()],
+        read_cc,
+    )
+}
+
+/// At most `limit` instances that their sources call so, whichever apps they are of; without purged
+/// ones.
+pub fn instances_by_external_id(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    external_id: &str,
+    limit: usize,
+) -> Result<Vec<InstanceId>> {
+    tx.query_all(
+        "SELECT instance_id FROM external_instance \
+         WHERE tenant_id = $1 AND external_id = $2 AND purged = 0 ORDER BY instance_id LIMIT $3",
+        &[tenant.into(), external_id.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()],
+        |row| Ok(InstanceId(row.int(0)?)),
     )
 }
 

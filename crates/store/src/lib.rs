@@ -27,6 +27,7 @@ pub mod lock;
 pub mod person;
 pub mod postgres;
 pub mod schema;
+pub mod search;
 pub mod store_app;
 pub mod watch;
 

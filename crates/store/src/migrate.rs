@@ -19,6 +19,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_inbox", include_str!("migrations/0002_inbox.sql")),
     ("0003_shared", include_str!("migrations/0003_shared.sql")),
     ("0004_store_apps", include_str!("migrations/0004_store_apps.sql")),
+    ("0007_search", include_str!("migrations/0007_search.sql")),
 ];
 
 /// The table that says what was applied.
