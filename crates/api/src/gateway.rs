@@ -25,7 +25,8 @@ use crate::fault::{Code, Fault};
 use crate::limit::{Key, Tier};
 use crate::{Api, Peer};
 use crate::{
-    external_approvals, external_instances, external_tasks, log_id, openapi, tokens, user_task,
+    external_approvals, external_instances, external_tasks, instances, log_id, openapi, searches,
+    tasks_query, tokens, user_task,
 };
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
@@ -123,7 +124,13 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .add(&endpoints::CHECK_INSTANCES, external_instances::check)
         .add(&endpoints::LIST_TASKS, external_tasks::list)
         .add(&endpoints::LIST_TASKS_BY_POST, external_tasks::list)
-        .add(&endpoints::QUERY_USER_TASKS, user_task::query);
+        .add(&endpoints::QUERY_USER_TASKS, user_task::query)
+        .add(&endpoints::QUERY_TASKS, tasks_query::query)
+        .add(&endpoints::SEARCH_TASKS, searches::tasks)
+        .add(&endpoints::SEARCH_INSTANCES, searches::instances)
+        .add(&endpoints::SEARCH_COPIES, searches::copies)
+        .add(&endpoints::GET_INSTANCE, instances::get)
+        .add(&endpoints::LIST_INSTANCES, instances::list);
     let document = Bytes::from(openapi::document(&routes.described));
     let page = Bytes::from_static(openapi::PAGE.as_bytes());
     let lost = Arc::clone(api);

@@ -14,11 +14,15 @@ mod fault;
 mod fields;
 mod gateway;
 pub mod import;
+mod instances;
 mod limit;
 mod log_id;
 mod names;
 mod observe;
 mod openapi;
+mod query;
+mod searches;
+mod tasks_query;
 mod tokens;
 mod user_task;
 

@@ -6,6 +6,7 @@
 mod external;
 mod members;
 mod operations;
+mod searches;
 mod tokens;
 
 use serde_json::{Map, Value, json};
@@ -17,6 +18,9 @@ use members::Member;
 
 pub(crate) use external::{check_instances, get_approval, put_approval, sync_instance};
 pub(crate) use operations::{list_tasks, query_user_tasks};
+pub(crate) use searches::{
+    get_instance, list_instances, query_tasks, search_copies, search_instances, search_tasks,
+};
 pub(crate) use tokens::{
     app_token, resend_ticket, store_app_token, store_tenant_token, tenant_token,
 };

@@ -127,7 +127,7 @@ async fn every_endpoint_has_a_page_in_both_languages_that_names_all_its_members(
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 members.insert(parameter["name"].as_str().unwrap().to_owned());
             }
-            let route = path.replace("{approval_code}", ":approval_code");
+            let route = path.replace('{', ":").replace('}', "");
             let method = method.to_uppercase();
             for language in LANGUAGES {
                 let text = page(&format!("{name}{language}"));

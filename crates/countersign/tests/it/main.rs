@@ -24,6 +24,8 @@ mod pg_server;
 mod postgres;
 mod process;
 mod properties;
+mod search_cost;
+mod searches;
 mod store_apps;
 mod story;
 mod support;

@@ -42,8 +42,13 @@ async fn operations(hub: &TestHub) -> Vec<Operation> {
     operations
 }
 
-/// What acme's `cli_oa` has: its definition's real code.
-async fn furnish(hub: &TestHub) -> String {
+/// What acme's `cli_oa` has: its definition's real code, and the code of its instance.
+struct Furniture {
+    code: String,
+    instance: String,
+}
+
+async fn furnish(hub: &TestHub) -> Furniture {
     let oa = hub.app("cli_oa").await;
     let code = oa.define("walled").await;
     oa.sync(&payload(&code)).await;
@@ -81,7 +86,15 @@ async fn furnish(hub: &TestHub) -> String {
         })
         .await
         .unwrap();
-    code
+    let listed = oa.get(&listing(&code), &json!({})).await.data();
+    let instance = listed["instance_code_list"][0].as_str().unwrap().to_owned();
+    Furniture { code, instance }
+}
+
+fn listing(code: &str) -> String {
+    format!(
+        "/open-apis/approval/v4/instances?approval_code={code}&start_time=0&end_time=9000000000000"
+    )
 }
 
 fn payload(code: &str) -> Value {
@@ -105,27 +118,49 @@ fn request(id: &str, code: &str) -> (Value, String) {
         }
         "external_tasks.list" | "external_tasks.list.post" => (filter, "walled-task"),
         "user_task.query" => (json!({"kunlun_user_id": KUNLUN}), "walled label"),
+        "tasks.query" => (Value::Null, "walled-task"),
+        "tasks.search" | "instances.query" | "instances.search_cc" => {
+            (json!({"instance_external_id": "walled"}), "\"walled\"")
+        }
+        "instances.get" => (Value::Null, "\"walled\""),
+        "instances.list" => (Value::Null, "instance_code_list\":[\""),
         other => panic!("{other} is a new endpoint: what would it show to a stranger?"),
     };
     (body, told.to_owned())
 }
 
-async fn call(app: &App<'_>, operation: &Operation, code: &str) -> (Answer, String) {
-    let (body, told) = request(&operation.id, code);
-    let path = operation.path.replace("{approval_code}", code);
+/// The path of an operation, with the parameters that it needs.
+fn path_of(operation: &Operation, of: &Furniture) -> String {
+    match &*operation.id {
+        "instances.list" => return listing(&of.code),
+        "tasks.query" => {
+            let path = &operation.path;
+            return format!("{path}?user_id_type=user_id&user_id=alice&topic=1");
+        }
+        _ => {}
+    }
+    let path = operation.path.replace("{approval_code}", &of.code);
+    path.replace("{instance_id}", &of.instance)
+}
+
+async fn call(app: &App<'_>, operation: &Operation, of: &Furniture) -> (Answer, String) {
+    let (body, told) = request(&operation.id, &of.code);
+    let path = path_of(operation, of);
     let body = if body.is_null() { String::new() } else { body.to_string() };
     (app.hub.send(operation.method.clone(), &path, Some(&app.token), body).await, told)
 }
 
 /// Decided so: these are the tenant's, the others the app's own.
 fn is_tenant_wide(operation: &Operation) -> bool {
-    operation.path.starts_with("/open-apis/apaas/")
+    let path = &operation.path;
+    let is_search = ["/v4/tasks/", "/v4/instances"].iter().any(|part| path.contains(part));
+    path.starts_with("/open-apis/apaas/") || is_search
 }
 
 #[tokio::test]
 async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
     let hub = TestHub::new().await;
-    let code = furnish(&hub).await;
+    let of = furnish(&hub).await;
     let expired = hub.app("cli_oa").await.token;
     hub.clock.advance(7_200_000);
     let (oa, erp, other) =
@@ -134,12 +169,12 @@ async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
     assert!(operations.len() > 6);
     for operation in operations.iter().filter(|operation| operation.needs_token) {
         let id = &operation.id;
-        let (answer, told) = call(&oa, operation, &code).await;
+        let (answer, told) = call(&oa, operation, &of).await;
         assert!(answer.code() == 0 && answer.text.contains(&told), "{id}: {}", answer.text);
 
-        let (answer, told) = call(&other, operation, &code).await;
+        let (answer, told) = call(&other, operation, &of).await;
         assert!(!answer.text.contains(&told), "{id} tells another tenant: {}", answer.text);
-        let (answer, told) = call(&erp, operation, &code).await;
+        let (answer, told) = call(&erp, operation, &of).await;
         let tells = answer.text.contains(&told);
         assert_eq!(tells, is_tenant_wide(operation), "{id}, another app: {}", answer.text);
 
@@ -151,18 +186,18 @@ async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
             ("aaaa", 99_991_671),
         ] {
             let caller = App { hub: &hub, token: token.to_owned() };
-            let (answer, _) = call(&caller, operation, &code).await;
+            let (answer, _) = call(&caller, operation, &of).await;
             assert_eq!(answer.code(), refused, "{id} with {token}: {}", answer.text);
             assert!(answer.json().get("data").is_none());
         }
-        let path = operation.path.replace("{approval_code}", &code);
+        let path = path_of(operation, &of);
         let request = Request::builder().method(operation.method.clone()).uri(path);
         let answer = hub.request(request.body("{}".into()).unwrap()).await;
         assert_eq!(answer.code(), 99_991_661, "{id} without a token");
     }
     // Nor did anybody change it.
     for operation in operations.iter().filter(|operation| operation.needs_token) {
-        let (answer, told) = call(&oa, operation, &code).await;
+        let (answer, told) = call(&oa, operation, &of).await;
         assert!(answer.text.contains(&told), "{}: {}", operation.id, answer.text);
     }
 }
@@ -170,7 +205,7 @@ async fn nobody_learns_through_any_endpoint_what_is_not_theirs() {
 #[tokio::test]
 async fn every_endpoint_takes_each_of_its_scopes_and_no_other() {
     let hub = TestHub::new().await;
-    let code = furnish(&hub).await;
+    let of = furnish(&hub).await;
     let document = document(&hub).await;
     let (acme, all) = (hub.key("acme"), ALL_SCOPES);
     let keys: Vec<String> = (0..=all.len()).map(|n| hub.key(&format!("cli_scope_{n}_"))).collect();
@@ -208,7 +243,7 @@ async fn every_endpoint_takes_each_of_its_scopes_and_no_other() {
                 .map(|scope| scope.as_str().unwrap())
                 .collect();
             let may = all.get(n).is_some_and(|scope| scopes.contains(scope));
-            let (answer, _) = call(&caller, operation, &code).await;
+            let (answer, _) = call(&caller, operation, &of).await;
             assert_eq!(answer.code() != 99_991_672, may, "{} with {:?}", operation.id, all.get(n));
         }
     }
