@@ -182,7 +182,7 @@ fn list_of_statuses(object: &Object<'_>) -> Option<Vec<Option<TaskStatus>>> {
 
 fn render(page: &Page, list: &str) -> Value {
     let entries: Vec<Value> = page.entries.iter().map(entry).collect();
-    let mut data = json!({"count": entries.len(), "has_more": page.next.is_some()});
+    let mut data = json!({"count": page.count, "has_more": page.next.is_some()});
     data[list] = entries.into();
     if let Some(token) = &page.next {
         data["page_token"] = token.as_str().into();

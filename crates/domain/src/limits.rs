@@ -69,5 +69,8 @@ pub const SAME_EXTERNAL_ID: usize = 100;
 /// Most entries that one request of a search looks at, where what is asked for is not a list of its
 /// own. Own figure: some milliseconds.
 pub const SEARCH_EXAMINED: usize = 1_000;
+/// How far a search counts what matches. The figure is that of `tasks/query`, whose page tells of no
+/// more either.
+pub const SEARCH_COUNTED: usize = 1_000;
 /// Longest range of starts that a search takes, in milliseconds: 30 days (pages of the searches).
 pub const SEARCH_SPAN_MS: i64 = 30 * 86_400_000;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use domain::inbox::Family;
 use domain::instance::{InstanceStatus, ReadStatus, TaskStatus};
-use domain::limits::{GROUP_DEFINITIONS, SAME_EXTERNAL_ID, SEARCH_EXAMINED};
+use domain::limits::{GROUP_DEFINITIONS, SAME_EXTERNAL_ID, SEARCH_COUNTED, SEARCH_EXAMINED};
 use domain::person::AliasKind;
 use domain::search::{Kind, Leader, List, Place, Row, rows_of_external, rows_of_flow};
 use domain::{InstanceId, Millis, PersonId, Refusal, TaskId, TenantId};
@@ -109,6 +109,9 @@ pub enum Thing {
 pub struct Page {
     /// Fewer than asked for, or none, where much was looked at in vain.
     pub entries: Vec<Entry>,
+    /// How many there are on all pages, those of withdrawn instances among them, as the first page
+    /// found it; [`SEARCH_COUNTED`] where there are more. With a title that of this page.
+    pub count: usize,
     /// Continues after it; `None` when there is no more.
     pub next: Option<String>,
 }
@@ -122,28 +125,46 @@ pub fn search(
     shape: &Shape,
 ) -> Result<Page> {
     let (query, after) = continued(cx, caller, asked, shape.token.as_deref())?;
+    let (after, counted) = (after.map(|(place, _)| place), after.map(|(_, count)| count));
     let Some(mut source) = Source::new(tx, caller, asked, after)? else {
         return Ok(Page::default());
     };
+    let count = match counted {
+        Some(count) => usize::try_from(count).unwrap_or_default(),
+        None => source.count(tx)?,
+    };
     let mut reader = Reader::new(tx, caller.tenant, shape.ids, shape.locale.clone());
     let mut page = Page::default();
+    let last = fill(&mut page, &mut source, &mut reader, asked, shape.size)?;
+    page.count = if asked.title.is_some() { page.entries.len() } else { count };
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    page.next = last.map(|place| seal(cx, caller, &query, place, count));
+    Ok(page)
+}
+
+/// Puts what matches onto a page, and answers after which place the next one goes on.
+fn fill(
+    page: &mut Page,
+    source: &mut Source,
+    reader: &mut Reader<'_, '_>,
+    asked: &Asked,
+    size: usize,
+) -> Result<Option<Place>> {
     let mut last = None;
     for _ in 0..SEARCH_EXAMINED {
-        let Some(row) = source.next(reader.tx, shape.size)? else { return Ok(page) };
+        let Some(row) = source.next(reader.tx, size)? else { return Ok(None) };
         let place = source.place_of(&row);
-        let entry = if source.is_asked_for(&row) { read(&mut reader, asked, &row)? } else { None };
-        if let Some(entry) = entry {
-            if page.entries.len() == shape.size {
-                break;
-            }
-            page.entries.push(entry);
-            last = Some(place);
-        } else if page.entries.len() < shape.size {
-            last = Some(place);
+        let entry = if source.is_asked_for(&row) { read(reader, asked, &row)? } else { None };
+        let is_full = page.entries.len() == size;
+        match entry {
+            Some(_) if is_full => break,
+            Some(entry) => page.entries.push(entry),
+            None if is_full => continue,
+            None => {}
         }
+        last = Some(place);
     }
-    page.next = last.map(|place| seal(cx, caller, &query, place));
-    Ok(page)
+    Ok(last)
 }
 
 /// What a row stands for, if that is asked for.
@@ -356,6 +377,9 @@ impl Source {
             let lists = leaders.iter().flat_map(|l| statuses.iter().map(move |s| list(l, s)));
             Rows::Lists(lists.collect())
         };
+        // Definitions that lead lists need not be looked at again, nor a range that lists have.
+        let leads = matches!(rows, Rows::Lists(_)) && people.is_none();
+        let of = of.filter(|_| !leads);
         Ok(Some(Self { tenant, rows, order, of, range, several, seen: None }))
     }
 
@@ -388,7 +412,41 @@ impl Source {
         end.at(row.place.time, row.place.thing)
     }
 
-    /// Whether a row is of the definitions and times that are asked for, and not a repeat.
+    /// How many rows there are from the beginning on, as far as they are counted.
+    fn count(&self, tx: &mut Tx<'_>) -> Result<usize> {
+        let Order { from, to, .. } = self.order;
+        let stretches = match &self.rows {
+            Rows::Known(rows) => {
+                let asked = rows.iter().filter(|row| self.is_wanted(row));
+                return Ok(asked.count().min(SEARCH_COUNTED));
+            }
+            Rows::Lists(stretches) => stretches,
+        };
+        // What is not a part of lists is looked at, row by row; a repeat too.
+        let is_plain = self.of.is_none() && !self.several && self.range == (from, to);
+        let (mut count, mut left) = (0, SEARCH_COUNTED);
+        let mut seen = BTreeSet::new();
+        for Stretch { list, .. } in stretches {
+            if is_plain {
+                count += lists::row_count_upto(tx, self.tenant, list, (from, to), left)?;
+                left = SEARCH_COUNTED - count;
+                continue;
+            }
+            let start = Order { ascending: false, ..self.order }.start();
+            let rows = lists::rows_down(tx, self.tenant, list, (from, start), left)?;
+            left -= rows.len();
+            let wanted = rows.iter().filter(|row| self.is_wanted(row));
+            seen.extend(wanted.map(|row| (row.place.thing, row.place.family, row.place.person)));
+        }
+        if self.several {
+            let things: BTreeSet<_> =
+                seen.iter().map(|(thing, family, _)| (thing, family)).collect();
+            return Ok(things.len());
+        }
+        Ok(count + seen.len())
+    }
+
+    /// Whether a row is wanted and not a repeat.
     fn is_asked_for(&mut self, row: &Row) -> bool {
         if self.several {
             let thing = (row.place.time, row.place.thing, row.place.family);
@@ -396,6 +454,11 @@ impl Source {
                 return false;
             }
         }
+        self.is_wanted(row)
+    }
+
+    /// Whether a row is of the definitions and times that are asked for.
+    fn is_wanted(&self, row: &Row) -> bool {
         let definition =
             |(family, id): &Definition| (family.code(), *id) == (row.place.family, row.definition);
         (self.range.0..=self.range.1).contains(&row.start)
@@ -533,6 +596,7 @@ pub fn codes(
         with_revoked: true,
     };
     let (query, after) = continued(cx, caller, &asked, which.token.as_deref())?;
+    let after = after.map(|(place, _)| place);
     let Some(mut source) = Source::new(tx, caller, &asked, after)? else {
         return Ok((Vec::new(), None));
     };
@@ -544,24 +608,24 @@ pub fn codes(
     let more = rows.len() > which.size;
     rows.truncate(which.size);
     let last = rows.last().filter(|_| more).map(|row| row.place);
-    let next = last.map(|place| seal(cx, caller, &query, place));
+    let next = last.map(|place| seal(cx, caller, &query, place, 0));
     Ok((rows.into_iter().map(|row| row.instance).collect(), next))
 }
 
-/// What tells a query apart from others, and after which place it goes on.
+/// What tells a query apart from others; after which place it goes on, and what its first page counted.
 fn continued(
     cx: &Context,
     caller: &Caller,
     asked: &Asked,
     token: Option<&str>,
-) -> Result<(String, Option<Place>)> {
+) -> Result<(String, Option<(Place, i64)>)> {
     let query = serde_json::to_string(asked).map_err(|e| Error::Internal(e.to_string()))?;
     let Some(token) = token else { return Ok((query, None)) };
-    let [time, thing, person, family] = page::open_place(cx, caller, &query, token)?;
-    Ok((query, Some(Place { time, thing, person, family })))
+    let [time, thing, person, family, count] = page::open_place(cx, caller, &query, token)?;
+    Ok((query, Some((Place { time, thing, person, family }, count))))
 }
 
-fn seal(cx: &Context, caller: &Caller, query: &str, place: Place) -> String {
+fn seal(cx: &Context, caller: &Caller, query: &str, place: Place, count: i64) -> String {
     let Place { time, thing, person, family } = place;
-    page::seal_place(cx, caller, query, &[time, thing, person, family])
+    page::seal_place(cx, caller, query, &[time, thing, person, family, count])
 }

@@ -155,6 +155,34 @@ pub fn rows_up(
     )
 }
 
+/// How many rows of a list have a time from `from` to `to`, counted no further than to `most`.
+pub fn row_count_upto(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    list: &List,
+    (from, to): (i64, i64),
+    most: usize,
+) -> Result<usize> {
+    let [kind, leader, id] = leader(list);
+    let count = tx.query_one(
+        "SELECT count(*) FROM (SELECT 1 FROM search_row WHERE tenant_id = $1 AND kind = $2 \
+         AND leader = $3 AND leader_id = $4 AND status = $5 AND sort_time >= $6 \
+         AND sort_time <= $7 LIMIT $8) AS counted",
+        &[
+            tenant.into(),
+            kind,
+            leader,
+            id,
+            list.status.into(),
+            from.into(),
+            to.into(),
+            i64::try_from(most).unwrap_or(i64::MAX).into(),
+        ],
+        |row| row.int(0),
+    )?;
+    Ok(usize::try_from(count.unwrap_or_default()).unwrap_or_default())
+}
+
 /// Whether a list has exactly this row.
 pub fn row_exists(tx: &mut Tx<'_>, tenant: TenantId, list: &List, row: &Row) -> Result<bool> {
     let [kind, leader, id] = leader(list);

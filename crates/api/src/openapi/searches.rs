@@ -165,8 +165,10 @@ fn search(
 ) -> Operation {
     let mut query = vec![users()];
     query.extend(of_page(searches::PAGE));
-    let mut data =
-        vec![needed("count", COUNT).about("The entries of this page."), needed(name, all(entry))];
+    let mut data = vec![
+        needed("count", COUNT).about("Of all pages, 1,000 where there are more."),
+        needed(name, all(entry)),
+    ];
     data.extend(more());
     Operation {
         summary,

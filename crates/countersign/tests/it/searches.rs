@@ -363,17 +363,28 @@ impl Model {
 
 /// Every entry of a search, page by page, each page within its bounds.
 async fn walk(app: &App<'_>, path: &str, list: &str, body: &Value, size: usize) -> Vec<Value> {
-    let (mut found, mut token) = (Vec::new(), String::new());
+    counted(app, path, list, body, size).await.0
+}
+
+/// The same, with what the pages count.
+async fn counted(
+    app: &App<'_>,
+    path: &str,
+    list: &str,
+    body: &Value,
+    size: usize,
+) -> (Vec<Value>, BTreeSet<u64>) {
+    let (mut found, mut token, mut counts) = (Vec::new(), String::new(), BTreeSet::new());
     loop {
         let path = format!("{path}?user_id_type=user_id&page_size={size}&page_token={token}");
         let data = app.post(&path, body).await.data();
         let page = data[list].as_array().unwrap();
-        assert_eq!(data["count"].as_u64().unwrap(), page.len() as u64);
+        counts.insert(data["count"].as_u64().unwrap());
         assert!(page.len() <= size);
         found.extend(page.iter().cloned());
         assert_eq!(data["has_more"].as_bool().unwrap(), data.get("page_token").is_some());
         match data.get("page_token") {
-            None => return found,
+            None => return (found, counts),
             Some(next) => next.as_str().unwrap().clone_into(&mut token),
         }
     }
@@ -410,6 +421,8 @@ fn time(entry: &Value, by_update: bool) -> i64 {
 struct Asked {
     body: Value,
     keep: Box<dyn Fn(&Thing) -> bool>,
+    /// The same with tasks of withdrawn instances, which are counted.
+    counts: Box<dyn Fn(&Thing) -> bool>,
     by_update: bool,
     ascending: bool,
 }
@@ -503,9 +516,11 @@ fn ask(world: &World<'_>, run: u64, dice: &mut Dice, kind: usize) -> Asked {
             && part.is_none_or(|part| title.contains(part))
             && statuses.as_ref().is_none_or(|some| some.contains(&thing.status))
             && range.is_none_or(|(from, to)| (from..=to).contains(&thing.start))
-            && (with_revoked || of.status != "canceled")
     };
-    Asked { body, keep: Box::new(keep), by_update: order < 2, ascending: order % 2 == 1 }
+    let counts = keep.clone();
+    let keep = move |thing: &Thing| keep(thing) && (with_revoked || thing.of.status != "canceled");
+    let (by_update, ascending) = (order < 2, order % 2 == 1);
+    Asked { body, keep: Box::new(keep), counts: Box::new(counts), by_update, ascending }
 }
 
 /// Learns the codes of third-party instances, which are made by the server.
@@ -550,7 +565,16 @@ async fn searches_find_what_a_filter_and_a_sort_in_memory_find() {
                     times.is_sorted_by(|a, b| a >= b)
                 };
                 assert!(sorted, "{}: {times:?}", asked.body);
-                let whole = walk(&world.app, path, list, &asked.body, 200).await;
+                let (whole, counts) = counted(&world.app, path, list, &asked.body, 200).await;
+                let all = things.iter().filter(|thing| (asked.counts)(thing)).count();
+                let is_called =
+                    asked.body.as_object().unwrap().keys().any(|k| k.ends_with("title"));
+                let count = if is_called { whole.len() } else { all };
+                assert_eq!(counts, BTreeSet::from([count as u64]), "{}", asked.body);
+                if !is_called {
+                    let (_, counts) = counted(&world.app, path, list, &asked.body, 5).await;
+                    assert_eq!(counts, BTreeSet::from([count as u64]), "{}", asked.body);
+                }
                 assert_eq!(found, whole, "pages of another size: {}", asked.body);
                 let mut seen: Vec<_> = found.iter().map(named).collect();
                 seen.sort();
@@ -662,4 +686,215 @@ async fn lists(world: &World<'_>, run: u64) {
             assert_eq!(seen, expected, "{code} from {from} to {to}");
         }
     }
+}
+
+/// What is refused, under which code, and which member is named.
+#[tokio::test]
+async fn every_fault_of_a_search_is_named() {
+    let hub = TestHub::new().await;
+    let oa = hub.app("cli_oa").await;
+    let code = oa.define("named").await;
+    let (field, param) = (99_992_402, 1_390_001);
+    let far = (2_592_000_001_i64).to_string();
+    let far = far.as_str();
+    let kinds = [(SEARCH, "task"), (INSTANCES_QUERY, "instance"), (SEARCH_CC, "cc")];
+    for (path, kind) in kinds {
+        let title = format!("{kind}_title");
+        let middle = if kind == "cc" { "create" } else { "start" };
+        let from = format!("{kind}_{middle}_time_from");
+        let to = format!("{kind}_{middle}_time_to");
+        let status = if kind == "cc" { "read_status".to_owned() } else { format!("{kind}_status") };
+        let long = "x".repeat(8_193);
+        let own = |body: Value| {
+            let mut whole = json!({"user_id": "somebody"});
+            whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+            whole
+        };
+        let rows = [
+            (json!({}), param, "user_id"),
+            (json!({"user_id": "", &title: "x"}), param, "user_id"),
+            (own(json!({"user_id": 5})), 9_499, "user_id"),
+            (own(json!({"user_id": "x".repeat(257)})), field, "user_id"),
+            (own(json!({"approval_code": "x".repeat(129)})), field, "approval_code"),
+            (own(json!({"approval_code": "nobody's"})), 1_390_002, "approval_code"),
+            (own(json!({"instance_code": "12345"})), 1_390_003, "instance_code"),
+            (own(json!({"instance_code": "x"})), 1_390_003, "instance_code"),
+            (own(json!({"instance_external_id": "a\0"})), field, "instance_external_id"),
+            (own(json!({"group_external_id": []})), 9_499, "group_external_id"),
+            (own(json!({&title: long})), field, title.as_str()),
+            (own(json!({&status: "OPEN"})), field, status.as_str()),
+            (own(json!({&status: true})), 9_499, status.as_str()),
+            (own(json!({"locale": "fr-FR"})), field, "locale"),
+            (own(json!({&from: "x"})), field, from.as_str()),
+            (own(json!({&from: "1"})), param, to.as_str()),
+            (own(json!({&to: 1})), param, from.as_str()),
+            (own(json!({&from: 2, &to: "1"})), param, from.as_str()),
+            (own(json!({&from: "0", &to: far})), param, from.as_str()),
+        ];
+        for (body, code, member) in rows {
+            let answer = oa.post(path, &body).await;
+            let seen = (answer.code(), answer.fields());
+            assert_eq!(seen, (code, vec![member.to_owned()]), "{path} {body}: {}", answer.text);
+        }
+        for query in ["page_size=4", "page_size=201", "page_size=x", "user_id_type=kunlun"] {
+            let answer = oa.post(&format!("{path}?{query}"), &own(json!({}))).await;
+            let member = query.split('=').next().unwrap().to_owned();
+            assert_eq!((answer.code(), answer.fields()), (field, vec![member]), "{query}");
+        }
+        let answer = oa.post(&format!("{path}?page_token=forged"), &own(json!({}))).await;
+        assert_eq!((answer.code(), answer.fields()), (param, vec!["page_token".to_owned()]));
+        // Nobody, no group and no source's id are no faults.
+        let unknown = json!({"user_id": "nobody", "group_external_id": "none"});
+        let data = oa.post(path, &unknown).await.data();
+        assert_eq!((&data["count"], &data["has_more"]), (&json!(0), &json!(false)));
+        oa.post(path, &json!({"approval_code": code, &from: "0", &to: "2592000000"})).await.data();
+    }
+    let mut body = json!({"user_id": "somebody", "order": 4});
+    let answer = oa.post(SEARCH, &body).await;
+    assert_eq!((answer.code(), answer.fields()), (field, vec!["order".to_owned()]));
+    body = json!({"user_id": "somebody", "task_status_list": ["DONE", "ALL"]});
+    let answer = oa.post(SEARCH, &body).await;
+    assert_eq!((answer.code(), answer.fields()), (field, vec!["task_status_list[*]".to_owned()]));
+}
+
+#[tokio::test]
+async fn every_fault_of_the_other_queries_is_named() {
+    let hub = TestHub::new().await;
+    let oa = hub.app("cli_oa").await;
+    let code = oa.define("named").await;
+    let rows = [
+        (format!("{QUERY}?topic=1"), 99_992_402, vec!["user_id"]),
+        (format!("{QUERY}?user_id=a"), 99_992_402, vec!["topic"]),
+        (QUERY.to_owned(), 99_992_402, vec!["user_id", "topic"]),
+        (format!("{QUERY}?user_id=a&topic=4"), 99_992_402, vec!["topic"]),
+        (format!("{QUERY}?user_id=a&topic=1&page_size=0"), 99_992_402, vec!["page_size"]),
+        (format!("{QUERY}?user_id=a&topic=1&page_size=201"), 99_992_402, vec!["page_size"]),
+        (format!("{QUERY}?user_id=a&topic=1&page_token=x"), 1_390_001, vec!["page_token"]),
+        (LIST.to_owned(), 99_992_402, vec!["approval_code", "start_time", "end_time"]),
+        (
+            format!("{LIST}?approval_code={code}&start_time=-1&end_time=x"),
+            99_992_402,
+            vec!["start_time", "end_time"],
+        ),
+        (
+            format!("{LIST}?approval_code={code}&start_time=2&end_time=1"),
+            1_390_001,
+            vec!["start_time"],
+        ),
+        (
+            format!("{LIST}?approval_code={code}&start_time=1&end_time=2&page_size=101"),
+            99_992_402,
+            vec!["page_size"],
+        ),
+        (
+            format!("{LIST}?approval_code=x&start_time=1&end_time=2"),
+            1_390_002,
+            vec!["approval_code"],
+        ),
+        (format!("{LIST}/12345"), 1_390_003, vec!["instance_code"]),
+        (format!("{LIST}/x"), 1_390_003, vec!["instance_code"]),
+        (format!("{LIST}/1?locale=x&user_id_type=y"), 99_992_402, vec!["user_id_type", "locale"]),
+    ];
+    for (path, code, fields) in rows {
+        let answer = oa.get(&path, &Value::Null).await;
+        assert_eq!(
+            (answer.code(), answer.fields()),
+            (code, fields.iter().map(|f| (*f).to_owned()).collect()),
+            "{path}"
+        );
+    }
+    let nobody = oa.get(&format!("{QUERY}?user_id=nobody&topic=1"), &Value::Null).await.data();
+    assert_eq!(
+        nobody,
+        json!({"tasks": [], "has_more": false, "count": {"total": 0, "has_more": false}})
+    );
+}
+
+#[tokio::test]
+async fn a_page_token_continues_its_own_query_for_its_own_app_alone() {
+    let hub = TestHub::new().await;
+    let (oa, erp) = (hub.app("cli_oa").await, hub.app("cli_erp").await);
+    let code = oa.define("paged").await;
+    for n in 0..7 {
+        oa.sync(&instance(&code, &format!("i{n}"), "PENDING", 1)).await;
+    }
+    let body = json!({"approval_code": code});
+    let path = format!("{INSTANCES_QUERY}?page_size=5");
+    let first = oa.post(&path, &body).await.data();
+    let token = first["page_token"].as_str().unwrap();
+    let next = format!("{INSTANCES_QUERY}?page_size=200&page_token={token}");
+    assert_eq!(oa.post(&next, &body).await.data()["instance_list"].as_array().unwrap().len(), 2);
+    let narrowed = json!({"approval_code": code, "instance_status": "PENDING"});
+    for (app, body, path) in [
+        (&erp, &body, next.clone()),
+        (&oa, &narrowed, next.clone()),
+        (&oa, &body, next.replace("instances/query", "instances/search_cc")),
+        (&oa, &body, format!("{next}x")),
+    ] {
+        let answer = app.post(&path, body).await;
+        assert_eq!(
+            (answer.code(), answer.fields()),
+            (1_390_001, vec!["page_token".to_owned()]),
+            "{path} {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn more_than_a_thousand_are_counted_as_many() {
+    let hub = TestHub::new().await;
+    let oa = hub.app("cli_oa").await;
+    let code = oa.define("many").await;
+    let many = |of: i64, n: i64| {
+        let mut payload = instance(&code, &format!("many{of}"), "PENDING", 1);
+        payload["task_list"] =
+            (0..n).map(|k| task(&format!("t{k}"), "busy", "PENDING", 1)).collect();
+        payload
+    };
+    for (of, n) in [(1, 300), (2, 300), (3, 300), (4, 99)] {
+        oa.sync(&many(of, n)).await;
+    }
+    let listed = format!("{QUERY}?user_id_type=user_id&user_id=busy&topic=1&page_size=1");
+    let searched = format!("{SEARCH}?user_id_type=user_id&page_size=5");
+    let body = json!({"user_id": "busy"});
+    let data = oa.get(&listed, &Value::Null).await.data();
+    assert_eq!(data["count"], json!({"total": 999, "has_more": false}));
+    assert_eq!(oa.post(&searched, &body).await.data()["count"], 999);
+    oa.sync(&many(4, 101)).await;
+    let data = oa.get(&listed, &Value::Null).await.data();
+    assert_eq!(data["count"], json!({"total": 999, "has_more": true}));
+    assert_eq!(oa.post(&searched, &body).await.data()["count"], 1_000);
+}
+
+#[tokio::test]
+async fn an_instance_is_told_whole() {
+    let hub = TestHub::new().await;
+    let oa = hub.app("cli_oa").await;
+    let code = oa.define("whole").await;
+    let mut payload = instance(&code, "whole", "CANCELED", 1);
+    payload["end_time"] = "5000".into();
+    payload["form"] = json!([{"name": "days", "value": "3"}]);
+    let mut done = task("t1", "alice", "APPROVED", 2);
+    done["end_time"] = "3000".into();
+    payload["task_list"] = json!([done, task("t2", "bob", "PENDING", 1)]);
+    payload["cc_list"] = json!([cc("c1", "carol", 1)]);
+    oa.sync(&payload).await;
+    let listed = format!("{LIST}?approval_code=whole&start_time=1000&end_time=1000");
+    let codes = oa.get(&listed, &Value::Null).await.data();
+    let id = codes["instance_code_list"][0].as_str().unwrap();
+    let data = oa.get(&format!("{LIST}/{id}"), &Value::Null).await.data();
+    let seen = |name: &str| data[name].as_str().unwrap().to_owned();
+    assert_eq!([seen("uuid"), seen("status"), seen("user_id")], ["whole", "CANCELED", "initiator"]);
+    assert_eq!([seen("approval_code"), seen("approval_name")], [code, "报销".to_owned()]);
+    assert_eq!(seen("form"), r#"[{"name":"days","value":"3"}]"#);
+    let tasks = data["task_list"].as_array().unwrap();
+    let tasks: Vec<_> = tasks.iter().map(|t| (t["user_id"].clone(), t["status"].clone())).collect();
+    assert_eq!(tasks, [(json!("alice"), json!("APPROVED")), (json!("bob"), json!("PENDING"))]);
+    let events = data["timeline"].as_array().unwrap().iter();
+    let events: Vec<_> = events.map(|e| (e["type"].clone(), e["create_time"].clone())).collect();
+    let expected = [("START", "1000"), ("CC", "1000"), ("PASS", "3000"), ("CANCEL", "5000")];
+    assert_eq!(events, expected.map(|(what, at)| (json!(what), json!(at))));
+    let known = format!("{LIST}/{id}?user_id_type=user_id&user_id=");
+    assert_eq!(oa.get(&format!("{known}alice"), &Value::Null).await.code(), 0);
+    assert_eq!(oa.get(&format!("{known}nobody"), &Value::Null).await.code(), 1_390_004);
 }
