@@ -6,7 +6,7 @@
 //! entries and no more; what it did not come to, its page token continues with.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use domain::inbox::Family;
@@ -25,17 +25,31 @@ use crate::{Caller, Context, Error, Result, page};
 /// A row of a list of a search.
 pub(crate) type ListedRow = (List, Row);
 
-/// Takes away the rows that are no longer asked for and adds those that are new.
+/// Takes away the rows that are no longer asked for, adds those that are new, and moves those whose
+/// status or time alone is another.
 pub(crate) fn move_rows(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     before: &BTreeSet<ListedRow>,
     after: &BTreeSet<ListedRow>,
 ) -> Result<()> {
-    for (list, row) in before.difference(after) {
+    let same = |(list, row): &ListedRow| {
+        let Place { thing, person, family, .. } = row.place;
+        (list.kind, list.leader, thing, person, family, row.definition, row.instance)
+    };
+    let mut gone: BTreeMap<_, &ListedRow> =
+        before.difference(after).map(|row| (same(row), row)).collect();
+    let mut new = Vec::new();
+    for row in after.difference(before) {
+        match gone.remove(&same(row)) {
+            Some(old) => lists::row_move(tx, tenant, (&old.0, &old.1), (&row.0, &row.1))?,
+            None => new.push(row),
+        }
+    }
+    for (list, row) in gone.into_values() {
         lists::row_delete(tx, tenant, list, row)?;
     }
-    for (list, row) in after.difference(before) {
+    for (list, row) in new {
         lists::row_insert(tx, tenant, list, row)?;
     }
     Ok(())

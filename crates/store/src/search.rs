@@ -42,6 +42,37 @@ pub fn row_insert(tx: &mut Tx<'_>, tenant: TenantId, list: &List, row: &Row) -> 
     Ok(())
 }
 
+/// Moves a row within or between lists of one kind and leader, with one statement.
+pub fn row_move(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    (from, before): (&List, &Row),
+    (to, after): (&List, &Row),
+) -> Result<()> {
+    let [kind, leader, id] = leader(from);
+    let Place { time, thing, person, family } = before.place;
+    tx.execute(
+        "UPDATE search_row SET status = $10, sort_time = $11, start_time = $12 \
+         WHERE tenant_id = $1 AND kind = $2 AND leader = $3 AND leader_id = $4 AND status = $5 \
+         AND sort_time = $6 AND thing_id = $7 AND person_id = $8 AND family = $9",
+        &[
+            tenant.into(),
+            kind,
+            leader,
+            id,
+            from.status.into(),
+            time.into(),
+            thing.into(),
+            person.into(),
+            family.into(),
+            to.status.into(),
+            after.place.time.into(),
+            after.start.into(),
+        ],
+    )?;
+    Ok(())
+}
+
 /// Takes a row off a list.
 pub fn row_delete(tx: &mut Tx<'_>, tenant: TenantId, list: &List, row: &Row) -> Result<()> {
     let [kind, leader, id] = leader(list);

@@ -213,7 +213,7 @@ async fn a_bad_line_names_its_number_and_field_and_nothing_of_it_is_kept() {
 }
 
 #[tokio::test]
-async fn a_task_costs_at_most_twelve_row_writes_also_in_long_lists() {
+async fn a_task_costs_at_most_seventeen_row_writes_also_in_long_lists() {
     let hub = TestHub::with(Setup { node_size: (16, 4), ..Setup::default() }).await;
     let tenant = hub.acme;
     let made = hub.hub.write(move |tx, cx| {
@@ -254,11 +254,12 @@ async fn a_task_costs_at_most_twelve_row_writes_also_in_long_lists() {
     });
     let (all, most) = made.await.unwrap();
     println!("row writes a task: {:.2} in the mean, {most} with a split", all as f64 / 2_000.0);
-    assert!(all <= 12 * 2_000, "{all}");
+    // Six of them are on the lists of searches: two of the instance, four of the task.
+    assert!(all <= 17 * 2_000, "{all}");
 }
 
 #[tokio::test]
-async fn a_sync_of_three_tasks_takes_at_most_forty_five_statements() {
+async fn a_sync_of_three_tasks_takes_at_most_sixty_statements() {
     let hub = TestHub::new().await;
     let app = hub.app("cli_oa").await;
     app.define("leave").await;
@@ -294,7 +295,8 @@ async fn a_sync_of_three_tasks_takes_at_most_forty_five_statements() {
         "statements: first {}, next {}, all tasks decided {}",
         counts[0], counts[1], counts[2]
     );
-    assert!(counts[1] <= 45 && counts[2] <= 45, "{counts:?}");
+    // Fourteen of those of a change of all move rows on the lists of searches.
+    assert!(counts[1] <= 45 && counts[2] <= 60, "{counts:?}");
 }
 
 #[tokio::test]
