@@ -44,12 +44,14 @@ pub enum Leader {
     /// The assignee of a task, the initiator of an instance, the receiver of a copy.
     Person(PersonId),
     /// A definition, or a flow by its number.
-    Definition(Family, i64),
+    Definition(i64),
 }
 
 /// One list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct List {
+    /// Who runs what is on it.
+    pub family: Family,
     /// What is on it.
     pub kind: Kind,
     /// Whose it is.
@@ -59,17 +61,18 @@ pub struct List {
     pub status: i64,
 }
 
-/// The place of a thing among others. No two things of a kind share one.
+/// The place of a thing among others of both families. No two things of a kind share one, and within a
+/// list of third parties no two share a time and a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The time by which the list is sorted, in Unix milliseconds.
     pub time: i64,
     /// The task, instance or copy; of a copy of a flow's task, that task.
     pub thing: i64,
-    /// Whom it concerns; 0 where nobody is known.
-    pub person: i64,
     /// The code of the family.
     pub family: i64,
+    /// Whom it concerns; 0 where nobody is known.
+    pub person: i64,
 }
 
 /// A row of a list.
@@ -106,12 +109,12 @@ impl Shelf {
     ) {
         let (start, time) = (start.get(), time.get());
         let whose = person.map_or(0, PersonId::get);
-        let place = Place { time, thing, person: whose, family: self.family.code() };
-        let (definition, instance) = (self.definition, self.instance);
+        let (family, definition, instance) = (self.family, self.definition, self.instance);
+        let place = Place { time, thing, family: family.code(), person: whose };
         let row = Row { place, definition, instance, status, start };
-        let of_definition = Leader::Definition(self.family, definition);
+        let of_definition = Leader::Definition(definition);
         for leader in person.map(Leader::Person).into_iter().chain([of_definition]) {
-            self.rows.insert((List { kind, leader, status }, row));
+            self.rows.insert((List { family, kind, leader, status }, row));
         }
     }
 
@@ -121,7 +124,7 @@ impl Shelf {
     }
 }
 
-/// Every row that a third-party instance asks for.
+/// Every row of a third-party instance, on each of its lists.
 pub fn rows_of_external(
     id: InstanceId,
     definition: DefinitionId,

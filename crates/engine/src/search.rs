@@ -7,7 +7,7 @@
 
 mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::inbox::Family;
@@ -26,34 +26,17 @@ use source::Source;
 
 pub(crate) use source::by_code;
 
-/// A row of a list of a search.
-pub(crate) type ListedRow = (List, Row);
-
-/// Takes away the rows that are no longer asked for, adds those that are new, and moves those whose
-/// status or time alone is another.
+/// Takes away the rows of flows that are no longer asked for and adds those that are new.
 pub(crate) fn move_rows(
     tx: &mut Tx<'_>,
     tenant: TenantId,
-    before: &BTreeSet<ListedRow>,
-    after: &BTreeSet<ListedRow>,
+    before: &BTreeSet<(List, Row)>,
+    after: &BTreeSet<(List, Row)>,
 ) -> Result<()> {
-    let same = |(list, row): &ListedRow| {
-        let Place { thing, person, family, .. } = row.place;
-        (list.kind, list.leader, thing, person, family, row.definition, row.instance)
-    };
-    let mut gone: BTreeMap<_, &ListedRow> =
-        before.difference(after).map(|row| (same(row), row)).collect();
-    let mut new = Vec::new();
-    for row in after.difference(before) {
-        match gone.remove(&same(row)) {
-            Some(old) => lists::row_move(tx, tenant, (&old.0, &old.1), (&row.0, &row.1))?,
-            None => new.push(row),
-        }
-    }
-    for (list, row) in gone.into_values() {
+    for (list, row) in before.difference(after) {
         lists::row_delete(tx, tenant, list, row)?;
     }
-    for (list, row) in new {
+    for (list, row) in after.difference(before) {
         lists::row_insert(tx, tenant, list, row)?;
     }
     Ok(())
@@ -280,11 +263,11 @@ fn continued(
 ) -> Result<(String, Option<(Place, i64)>)> {
     let query = serde_json::to_string(asked).map_err(|e| Error::Internal(e.to_string()))?;
     let Some(token) = token else { return Ok((query, None)) };
-    let [time, thing, person, family, count] = page::open_place(cx, caller, &query, token)?;
-    Ok((query, Some((Place { time, thing, person, family }, count))))
+    let [time, thing, family, person, count] = page::open_place(cx, caller, &query, token)?;
+    Ok((query, Some((Place { time, thing, family, person }, count))))
 }
 
 fn seal(cx: &Context, caller: &Caller, query: &str, place: Place, count: i64) -> String {
-    let Place { time, thing, person, family } = place;
-    page::seal_place(cx, caller, query, &[time, thing, person, family, count])
+    let Place { time, thing, family, person } = place;
+    page::seal_place(cx, caller, query, &[time, thing, family, person, count])
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use domain::inbox::Family;
 use domain::instance::{Cc, Instance, Kept, Stored, Task};
 use domain::refusal::Role;
-use domain::search::rows_of_external;
 use domain::sync::{Applied, Change, InstanceRow, Payload, Row, shared_ids, sync as decide};
 use domain::{CcId, DefinitionId, InstanceId, PersonId, Refusal, TaskId, TenantId};
 use store::Tx;
@@ -14,7 +13,7 @@ use store::list::{self, List};
 use store::lock::{self, Aggregate};
 
 use crate::people::Resolver;
-use crate::{Caller, Context, Result, card, inbox, search};
+use crate::{Caller, Context, Result, card, inbox};
 
 /// How many rows of a kind were touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,7 +118,6 @@ impl Work<'_> {
         let Some(stored) = stored else { return Ok(done) };
         move_lists(tx, self.tenant, self.head.id, &self.lists(stored), &BTreeSet::new())?;
         inbox::move_rows(tx, self.tenant, &self.rows(stored), &BTreeSet::new())?;
-        search::move_rows(tx, self.tenant, &self.search_rows(stored), &BTreeSet::new())?;
         rows::instance_purge(tx, self.tenant, self.head.id)?;
         done.instance_rows.deleted = 1;
         done.task_rows.deleted = stored.tasks.len();
@@ -158,7 +156,7 @@ impl Work<'_> {
             let (kept, write) = self.settle(tx, cx, &mut people, old, row, new_id)?;
             task_rows.note(write);
             if write != Write::No {
-                rows::task_put(tx, tenant, id, &kept)?;
+                rows::task_put(tx, tenant, &self.head, &kept)?;
             }
             tasks.push(kept);
         }
@@ -174,7 +172,7 @@ impl Work<'_> {
             let (kept, write) = self.settle(tx, cx, &mut people, old, row, new_id)?;
             cc_rows.note(write);
             if write != Write::No {
-                rows::cc_put(tx, tenant, id, &kept)?;
+                rows::cc_put(tx, tenant, &self.head, &kept)?;
             }
             ccs.push(kept);
         }
@@ -185,8 +183,6 @@ impl Work<'_> {
         move_lists(tx, tenant, id, &before, &self.lists(&after))?;
         let before = stored.map(|s| self.rows(s)).unwrap_or_default();
         inbox::move_rows(tx, tenant, &before, &self.rows(&after))?;
-        let before = stored.map(|s| self.search_rows(s)).unwrap_or_default();
-        search::move_rows(tx, tenant, &before, &self.search_rows(&after))?;
         if instance_rows != Counts::default() || task_rows != Counts::default() {
             self.write_card(tx, cx, &after)?;
         }
@@ -252,10 +248,6 @@ impl Work<'_> {
 
     fn rows(&self, stored: &Stored) -> BTreeSet<inbox::Row> {
         inbox_rows(&self.head, stored)
-    }
-
-    fn search_rows(&self, stored: &Stored) -> BTreeSet<search::ListedRow> {
-        rows_of_external(self.head.id, self.head.definition, stored)
     }
 
     fn write_card(&self, tx: &mut Tx<'_>, cx: &Context, stored: &Stored) -> Result<()> {
@@ -357,23 +349,20 @@ pub(crate) fn reassign(
     let (Some(head), Some(mut stored)) = (head, stored) else { return Ok(false) };
     let before = lists(head.definition, &stored);
     let rows_before = inbox_rows(&head, &stored);
-    let search_before = rows_of_external(id, head.definition, &stored);
     if stored.initiator == Some(from) {
         stored.initiator = Some(into);
         rows::instance_put(tx, tenant, &head, &stored.instance, stored.initiator)?;
     }
     for task in stored.tasks.iter_mut().filter(|task| task.person == from) {
         task.person = into;
-        rows::task_put(tx, tenant, id, task)?;
+        rows::task_put(tx, tenant, &head, task)?;
     }
     for cc in stored.ccs.iter_mut().filter(|cc| cc.person == from) {
         cc.person = into;
-        rows::cc_put(tx, tenant, id, cc)?;
+        rows::cc_put(tx, tenant, &head, cc)?;
     }
     move_lists(tx, tenant, id, &before, &lists(head.definition, &stored))?;
     inbox::move_rows(tx, tenant, &rows_before, &inbox_rows(&head, &stored))?;
-    let search_after = rows_of_external(id, head.definition, &stored);
-    search::move_rows(tx, tenant, &search_before, &search_after)?;
     let code = card::definition_code(tx, tenant, head.definition)?;
     Work { tenant, code: &code, head }.write_card(tx, cx, &stored)?;
     Ok(true)

@@ -1,6 +1,8 @@
 //! Third-party instances with their tasks and copies, row by row.
 //!
 //! The lists that queries read are in [`crate::list`]; the use case writes both in one transaction.
+//! Those of searches are indexes, which follow by themselves: tasks and copies repeat the definition of
+//! their instance, which never changes while it has any.
 
 use domain::instance::{
     Cc, CcDetails, Instance, InstanceDetails, InstanceStatus, Kept, ReadStatus, Stored, Task,
@@ -372,26 +374,26 @@ pub fn instance_purge(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Resu
     Ok(())
 }
 
-/// Adds a task or writes it anew.
+/// Adds a task of the instance at `head` or writes it anew.
 pub fn task_put(
     tx: &mut Tx<'_>,
     tenant: TenantId,
-    instance: InstanceId,
+    head: &Head,
     task: &Kept<TaskId, Task>,
 ) -> Result<()> {
     let item = &task.item;
     let details = encode(&item.assignee, &item.details)?;
     tx.execute(
         "INSERT INTO external_task (tenant_id, instance_id, task_id, external_id, person_id, \
-         status, create_time, end_time, update_time, details) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         status, create_time, end_time, update_time, details, definition_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          ON CONFLICT (tenant_id, instance_id, task_id) DO UPDATE SET \
          person_id = excluded.person_id, status = excluded.status, \
          create_time = excluded.create_time, end_time = excluded.end_time, \
          update_time = excluded.update_time, details = excluded.details",
         &[
             tenant.into(),
-            instance.into(),
+            head.id.into(),
             task.id.into(),
             (&item.external_id).into(),
             task.person.into(),
@@ -400,6 +402,7 @@ pub fn task_put(
             item.end_time.into(),
             item.update_time.into(),
             (&details).into(),
+            head.definition.into(),
         ],
     )?;
     Ok(())
@@ -419,26 +422,21 @@ pub fn task_delete(
     Ok(())
 }
 
-/// Adds a copy or writes it anew.
-pub fn cc_put(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    instance: InstanceId,
-    cc: &Kept<CcId, Cc>,
-) -> Result<()> {
+/// Adds a copy of the instance at `head` or writes it anew.
+pub fn cc_put(tx: &mut Tx<'_>, tenant: TenantId, head: &Head, cc: &Kept<CcId, Cc>) -> Result<()> {
     let item = &cc.item;
     let details = encode(&item.person, &item.details)?;
     tx.execute(
         "INSERT INTO external_cc (tenant_id, instance_id, cc_id, external_id, person_id, \
-         read_status, create_time, update_time, details) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         read_status, create_time, update_time, details, definition_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (tenant_id, instance_id, cc_id) DO UPDATE SET \
          person_id = excluded.person_id, read_status = excluded.read_status, \
          create_time = excluded.create_time, update_time = excluded.update_time, \
          details = excluded.details",
         &[
             tenant.into(),
-            instance.into(),
+            head.id.into(),
             cc.id.into(),
             (&item.external_id).into(),
             cc.person.into(),
@@ -446,6 +444,7 @@ pub fn cc_put(
             item.create_time.into(),
             item.update_time.into(),
             (&details).into(),
+            head.definition.into(),
         ],
     )?;
     Ok(())

@@ -259,7 +259,7 @@ async fn a_task_costs_at_most_seventeen_row_writes_also_in_long_lists() {
 }
 
 #[tokio::test]
-async fn a_sync_of_three_tasks_takes_at_most_sixty_statements() {
+async fn a_sync_of_three_tasks_takes_at_most_forty_five_statements() {
     let hub = TestHub::new().await;
     let app = hub.app("cli_oa").await;
     app.define("leave").await;
@@ -295,8 +295,7 @@ async fn a_sync_of_three_tasks_takes_at_most_sixty_statements() {
         "statements: first {}, next {}, all tasks decided {}",
         counts[0], counts[1], counts[2]
     );
-    // Fourteen of those of a change of all move rows on the lists of searches.
-    assert!(counts[1] <= 45 && counts[2] <= 60, "{counts:?}");
+    assert!(counts[1] <= 45 && counts[2] <= 45, "{counts:?}");
 }
 
 #[tokio::test]

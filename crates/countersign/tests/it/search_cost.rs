@@ -7,7 +7,7 @@ use domain::instance::{
     Task, TaskDetails, TaskStatus,
 };
 use domain::person::{AliasKind, PersonRef};
-use domain::search::{Kind, rows_of_external};
+use domain::search::Kind;
 use domain::{AppId, CcId, InstanceId, Millis, PersonId, TaskId, TenantId};
 use engine::listed::{self, Topic};
 use engine::people::{ImportedPerson, import};
@@ -86,11 +86,8 @@ fn stored(n: i64, person: PersonId) -> Stored {
 /// Writes what a sync writes, without what a sync reads.
 fn put(tx: &mut Tx<'_>, tenant: TenantId, head: Head, all: &Stored) -> Result<(), Error> {
     external::instance_put(tx, tenant, &head, &all.instance, all.initiator)?;
-    external::task_put(tx, tenant, head.id, &all.tasks[0])?;
-    external::cc_put(tx, tenant, head.id, &all.ccs[0])?;
-    for (list, row) in rows_of_external(head.id, head.definition, all) {
-        store::search::row_insert(tx, tenant, &list, &row)?;
-    }
+    external::task_put(tx, tenant, &head, &all.tasks[0])?;
+    external::cc_put(tx, tenant, &head, &all.ccs[0])?;
     for (list, entry) in rows(Family::External, &all.places(head.id, head.definition)) {
         store::inbox::row_insert(tx, tenant, list, &entry)?;
     }

@@ -105,23 +105,6 @@ struct Stretch {
     done: bool,
 }
 
-/// Before and after everything that a thing can be for somebody. Families are small numbers, which
-/// PostgreSQL keeps in two bytes.
-const FIRST: End = End { person: i64::MIN, family: 0 };
-const LAST: End = End { person: i64::MAX, family: 9 };
-
-#[derive(Clone, Copy)]
-struct End {
-    person: i64,
-    family: i64,
-}
-
-impl End {
-    fn at(self, time: i64, thing: i64) -> Place {
-        Place { time, thing, person: self.person, family: self.family }
-    }
-}
-
 /// Which way, and between which times.
 #[derive(Clone, Copy)]
 struct Order {
@@ -131,9 +114,11 @@ struct Order {
 }
 
 impl Order {
-    /// Before every place of the range.
+    /// Before every place of the range: no thing has such a number.
     fn start(self) -> Place {
-        if self.ascending { FIRST.at(self.from, i64::MIN) } else { LAST.at(self.to, i64::MAX) }
+        let (time, thing) =
+            if self.ascending { (self.from, i64::MIN) } else { (self.to, i64::MAX) };
+        Place { time, thing, family: 0, person: 0 }
     }
 
     fn compare(self, a: Place, b: Place) -> Ordering {
@@ -168,11 +153,14 @@ impl Source {
         let start = after.unwrap_or_else(|| order.start());
         let several = people.as_ref().is_some_and(|people| people.len() > 1);
         let statuses = asked.statuses.clone().unwrap_or_else(|| asked.kind.statuses());
-        let leaders: Vec<Leader> = match (&instances, &people, &of) {
-            (None, Some(people), _) => people.iter().map(|p| Leader::Person(*p)).collect(),
+        let leaders: Vec<(Family, Leader)> = match (&instances, &people, &of) {
+            (None, Some(people), _) => {
+                let people = || people.iter().map(|person| Leader::Person(*person));
+                Family::ALL.iter().flat_map(|f| people().map(move |led| (*f, led))).collect()
+            }
             (None, None, of) => {
                 let of = of.iter().flatten();
-                of.map(|(family, id)| Leader::Definition(*family, *id)).collect()
+                of.map(|(family, id)| (*family, Leader::Definition(*id))).collect()
             }
             (Some(_), ..) => Vec::new(),
         };
@@ -183,8 +171,8 @@ impl Source {
             rows.sort_unstable_by(|a, b| order.compare(a.place, b.place));
             Rows::Known(rows.into())
         } else {
-            let list = |leader: &Leader, status: &i64| Stretch {
-                list: List { kind: asked.kind, leader: *leader, status: *status },
+            let list = |(family, leader): &(Family, Leader), status: &i64| Stretch {
+                list: List { family: *family, kind: asked.kind, leader: *leader, status: *status },
                 rows: VecDeque::new(),
                 after: start,
                 done: false,
@@ -223,8 +211,8 @@ impl Source {
             return row.place;
         }
         // Past the same thing under another id of the person.
-        let end = if self.order.ascending { LAST } else { FIRST };
-        end.at(row.place.time, row.place.thing)
+        let person = if self.order.ascending { i64::MAX } else { i64::MIN };
+        Place { person, ..row.place }
     }
 
     /// How many rows there are from the beginning on, as far as they are counted.
@@ -241,13 +229,13 @@ impl Source {
         let is_plain = self.of.is_none() && !self.several && self.range == (from, to);
         let (mut count, mut left) = (0, SEARCH_COUNTED);
         let mut seen = BTreeSet::new();
+        let start = Order { ascending: false, ..self.order }.start();
         for Stretch { list, .. } in stretches {
             if is_plain {
-                count += lists::row_count_upto(tx, self.tenant, list, (from, to), left)?;
+                count += lists::row_count_upto(tx, self.tenant, list, (from, start), left)?;
                 left = SEARCH_COUNTED - count;
                 continue;
             }
-            let start = Order { ascending: false, ..self.order }.start();
             let rows = lists::rows_down(tx, self.tenant, list, (from, start), left)?;
             left -= rows.len();
             let wanted = rows.iter().filter(|row| self.is_wanted(row));
