@@ -109,6 +109,76 @@ var calls = map[string]func(*lark.Client, call, ...option) object{
 		}
 		return answer(resp.ApiResp, resp.CodeError, resp.Data)
 	},
+	"task.query": func(by *lark.Client, asked call, options ...option) object {
+		request := approval.NewQueryTaskReqBuilder().UserId(query(asked)["user_id"]).Topic(query(asked)["topic"])
+		request.UserIdType(query(asked)["user_id_type"])
+		paged(asked, request.PageSize, request.PageToken)
+		resp, err := by.Approval.V4.Task.Query(ctx, request.Build(), options...)
+		if err != nil {
+			return failed(err)
+		}
+		return answer(resp.ApiResp, resp.CodeError, resp.Data)
+	},
+	"task.search": func(by *lark.Client, asked call, options ...option) object {
+		request := approval.NewSearchTaskReqBuilder().TaskSearch(said[approval.TaskSearch](asked))
+		request.UserIdType(query(asked)["user_id_type"])
+		paged(asked, request.PageSize, request.PageToken)
+		resp, err := by.Approval.V4.Task.Search(ctx, request.Build(), options...)
+		if err != nil {
+			return failed(err)
+		}
+		return answer(resp.ApiResp, resp.CodeError, resp.Data)
+	},
+	"instance.query": func(by *lark.Client, asked call, options ...option) object {
+		request := approval.NewQueryInstanceReqBuilder().InstanceSearch(said[approval.InstanceSearch](asked))
+		request.UserIdType(query(asked)["user_id_type"])
+		paged(asked, request.PageSize, request.PageToken)
+		resp, err := by.Approval.V4.Instance.Query(ctx, request.Build(), options...)
+		if err != nil {
+			return failed(err)
+		}
+		return answer(resp.ApiResp, resp.CodeError, resp.Data)
+	},
+	"instance.search_cc": func(by *lark.Client, asked call, options ...option) object {
+		request := approval.NewSearchCcInstanceReqBuilder().CcSearch(said[approval.CcSearch](asked))
+		request.UserIdType(query(asked)["user_id_type"])
+		paged(asked, request.PageSize, request.PageToken)
+		resp, err := by.Approval.V4.Instance.SearchCc(ctx, request.Build(), options...)
+		if err != nil {
+			return failed(err)
+		}
+		return answer(resp.ApiResp, resp.CodeError, resp.Data)
+	},
+	"instance.get": func(by *lark.Client, asked call, options ...option) object {
+		request := approval.NewGetInstanceReqBuilder().InstanceId(asked.Path["instance_id"])
+		resp, err := by.Approval.V4.Instance.Get(ctx, request.Build(), options...)
+		if err != nil {
+			return failed(err)
+		}
+		return answer(resp.ApiResp, resp.CodeError, resp.Data)
+	},
+	"instance.list": func(by *lark.Client, asked call, options ...option) object {
+		request := approval.NewListInstanceReqBuilder().ApprovalCode(query(asked)["approval_code"]).
+			StartTime(query(asked)["start_time"]).EndTime(query(asked)["end_time"])
+		paged(asked, request.PageSize, request.PageToken)
+		resp, err := by.Approval.V4.Instance.List(ctx, request.Build(), options...)
+		if err != nil {
+			return failed(err)
+		}
+		return answer(resp.ApiResp, resp.CodeError, resp.Data)
+	},
+}
+
+// paged hands the members of a page to a builder, as far as they are given.
+func paged[Builder any](asked call, size func(int) Builder, token func(string) Builder) {
+	if given, there := query(asked)["page_size"]; there {
+		number, err := strconv.Atoi(given)
+		must(err)
+		size(number)
+	}
+	if given, there := query(asked)["page_token"]; there {
+		token(given)
+	}
 }
 
 func externalTasks(asked call) *approval.ListExternalTaskReq {

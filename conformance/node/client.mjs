@@ -24,6 +24,12 @@ const CALLS = {
   'external_instance.check': (by) => by.approval.v4.externalInstance.check,
   'external_task.list': (by) => by.approval.v4.externalTask.list,
   'user_task.query': (by) => by.apaas.v1.userTask.query,
+  'task.query': (by) => by.approval.v4.task.query,
+  'task.search': (by) => by.approval.v4.task.search,
+  'instance.query': (by) => by.approval.v4.instance.query,
+  'instance.search_cc': (by) => by.approval.v4.instance.searchCc,
+  'instance.get': (by) => by.approval.v4.instance.get,
+  'instance.list': (by) => by.approval.v4.instance.list,
 };
 
 function own({ call, app, path, query, body, token }) {

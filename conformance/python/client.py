@@ -14,6 +14,7 @@ from functools import cache
 import lark_oapi as lark
 from lark_oapi.api.apaas.v1 import QueryUserTaskRequest, QueryUserTaskRequestBody
 from lark_oapi.api.approval.v4 import (
+    CcSearch,
     CheckExternalInstanceRequest,
     CheckExternalInstanceRequestBody,
     CreateExternalApprovalRequest,
@@ -21,8 +22,16 @@ from lark_oapi.api.approval.v4 import (
     ExternalApproval,
     ExternalInstance,
     GetExternalApprovalRequest,
+    GetInstanceRequest,
+    InstanceSearch,
     ListExternalTaskRequest,
     ListExternalTaskRequestBody,
+    ListInstanceRequest,
+    QueryInstanceRequest,
+    QueryTaskRequest,
+    SearchCcInstanceRequest,
+    SearchTaskRequest,
+    TaskSearch,
 )
 from lark_oapi.api.auth.v3 import (
     InternalAppAccessTokenRequest,
@@ -80,6 +89,12 @@ CALLS = {
         ListExternalTaskRequestBody,
     ),
     "user_task.query": (lambda by: by.apaas.v1.user_task, "query", QueryUserTaskRequest, QueryUserTaskRequestBody),
+    "task.query": (lambda by: by.approval.v4.task, "query", QueryTaskRequest, None),
+    "task.search": (lambda by: by.approval.v4.task, "search", SearchTaskRequest, TaskSearch),
+    "instance.query": (lambda by: by.approval.v4.instance, "query", QueryInstanceRequest, InstanceSearch),
+    "instance.search_cc": (lambda by: by.approval.v4.instance, "search_cc", SearchCcInstanceRequest, CcSearch),
+    "instance.get": (lambda by: by.approval.v4.instance, "get", GetInstanceRequest, None),
+    "instance.list": (lambda by: by.approval.v4.instance, "list", ListInstanceRequest, None),
 }
 
 

@@ -27,6 +27,12 @@ ENDPOINTS = {
     "external_instance.check": f"POST {CHECK}",
     "external_task.list": f"GET {TASKS}",
     "user_task.query": f"POST {USER_TASKS}",
+    "task.query": "GET /open-apis/approval/v4/tasks/query",
+    "task.search": "POST /open-apis/approval/v4/tasks/search",
+    "instance.query": "POST /open-apis/approval/v4/instances/query",
+    "instance.search_cc": "POST /open-apis/approval/v4/instances/search_cc",
+    "instance.get": "GET /open-apis/approval/v4/instances/:instance_id",
+    "instance.list": "GET /open-apis/approval/v4/instances",
 }
 COUNTS = ("insert_num", "update_num", "delete_num")
 
@@ -119,6 +125,25 @@ def task_pages(filters, page_size):
 
 def user_tasks(body, by=DEMO):
     return own_call("user_task.query", body, by)
+
+
+def listed_by_topic(person, topic, by=DEMO, **query):
+    return own_call("task.query", by=by, query={"user_id": person, "topic": topic, "user_id_type": "user_id", **query})
+
+
+def search(what, body, by=DEMO, **query):
+    """`what` is task.search, instance.query or instance.search_cc. An `order` is a number everywhere."""
+    body = {name: value if name == "order" else timed(value) for name, value in body.items()}
+    return own_call(what, body, by, query={"user_id_type": "user_id", **query})
+
+
+def instance_codes(code, by=DEMO, **query):
+    query = {"approval_code": code, "start_time": "0", "end_time": "9000000000000", **query}
+    return own_call("instance.list", by=by, query=query)
+
+
+def instance_detail(code, by=DEMO, **query):
+    return own_call("instance.get", by=by, path={"instance_id": code}, query=query)
 
 
 def leave(second, **members):

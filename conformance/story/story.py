@@ -11,6 +11,7 @@ import sys
 # Importing a chapter adds its steps, so the order here is the order of the story.
 import chapter_sync  # noqa: F401
 import chapter_query  # noqa: F401
+import chapter_search  # noqa: F401
 import chapter_refusals  # noqa: F401
 import chapter_user_task  # noqa: F401
 from calls import about

@@ -38,6 +38,7 @@ const APPROVAL_LIST_READ: &str = "approval:approval.list:readonly";
 const EXTERNAL_APPROVAL: &str = "approval:external_approval";
 const EXTERNAL_INSTANCE: &str = "approval:external_instance";
 const EXTERNAL_TASK: &str = "approval:external_task";
+const INSTANCE: &str = "approval:instance";
 const FLOW_READ: &str = "app_engine:approval:read";
 const FLOW_ACT: &str = "app_engine:approval:write";
 const FLOW_START: &str = "app_engine:flow:write";
@@ -51,6 +52,7 @@ pub const ALL_SCOPES: &[&str] = &[
     EXTERNAL_APPROVAL,
     EXTERNAL_INSTANCE,
     EXTERNAL_TASK,
+    INSTANCE,
     FLOW_READ,
     FLOW_ACT,
     FLOW_START,
@@ -256,6 +258,60 @@ pub(crate) static CHAT_GROUP: Endpoint = Endpoint {
     scopes: Some(&[FLOW_ACT]),
     tier: Tier::Hundred,
     about: openapi::chat_group,
+};
+
+pub(crate) static QUERY_TASKS: Endpoint = Endpoint {
+    name: "tasks.query",
+    method: Method::GET,
+    path: "/open-apis/approval/v4/tasks/query",
+    scopes: Some(&[APPROVAL_READ]),
+    tier: Tier::Thousand,
+    about: openapi::query_tasks,
+};
+
+pub(crate) static SEARCH_TASKS: Endpoint = Endpoint {
+    name: "tasks.search",
+    method: Method::POST,
+    path: "/open-apis/approval/v4/tasks/search",
+    scopes: Some(&[APPROVAL_READ, APPROVAL_LIST_READ]),
+    tier: Tier::Thousand,
+    about: openapi::search_tasks,
+};
+
+pub(crate) static SEARCH_INSTANCES: Endpoint = Endpoint {
+    name: "instances.query",
+    method: Method::POST,
+    path: "/open-apis/approval/v4/instances/query",
+    scopes: Some(&[APPROVAL_LIST_READ]),
+    tier: Tier::Thousand,
+    about: openapi::search_instances,
+};
+
+pub(crate) static SEARCH_COPIES: Endpoint = Endpoint {
+    name: "instances.search_cc",
+    method: Method::POST,
+    path: "/open-apis/approval/v4/instances/search_cc",
+    scopes: Some(&[APPROVAL_LIST_READ]),
+    tier: Tier::Thousand,
+    about: openapi::search_copies,
+};
+
+pub(crate) static GET_INSTANCE: Endpoint = Endpoint {
+    name: "instances.get",
+    method: Method::GET,
+    path: "/open-apis/approval/v4/instances/{instance_id}",
+    scopes: Some(&[APPROVAL, APPROVAL_READ, INSTANCE]),
+    tier: Tier::Thousand,
+    about: openapi::get_instance,
+};
+
+pub(crate) static LIST_INSTANCES: Endpoint = Endpoint {
+    name: "instances.list",
+    method: Method::GET,
+    path: "/open-apis/approval/v4/instances",
+    scopes: Some(&[APPROVAL, APPROVAL_READ, INSTANCE]),
+    tier: Tier::Hundred,
+    about: openapi::list_instances,
 };
 
 /// The same by POST, for clients that refuse a body on GET.

@@ -27,6 +27,7 @@ pub(crate) enum Code {
     Param,
     FlowParam,
     UnknownDefinition,
+    UnknownInstance,
     UnknownPerson,
     AdminOff,
     AdminKey,
@@ -68,6 +69,7 @@ impl Code {
             Self::Param => (1_390_001, BAD, "param is invalid"),
             Self::FlowParam => (2_320_001, BAD, "param is invalid"),
             Self::UnknownDefinition => (1_390_002, BAD, "approval code not found"),
+            Self::UnknownInstance => (1_390_003, BAD, "instance code not found"),
             Self::UnknownPerson => (1_390_004, BAD, "user_id or open_id not found"),
             // Own figures, outside of what the platform uses.
             Self::AdminKey => (
@@ -191,10 +193,15 @@ impl From<Refusal> for Fault {
         let param =
             |field: &str| Self::new(Code::Param).msg(&text).violation(Violation::new(field, &text));
         match refusal {
-            Refusal::UnknownDefinition(code) => Self::new(Code::UnknownDefinition)
-                .violation(Violation::new("approval_code", text).with_value(code)),
+            Refusal::UnknownDefinition(code) | Refusal::UnknownApproval(code) => {
+                Self::new(Code::UnknownDefinition)
+                    .violation(Violation::new("approval_code", text).with_value(code))
+            }
             Refusal::UnknownPerson { role, kind, alias } => Self::new(Code::UnknownPerson)
                 .violation(Violation::new(member_of(role, kind), text).with_value(alias)),
+            Refusal::UnknownInstance(code) => Self::new(Code::UnknownInstance)
+                .violation(Violation::new("instance_code", text).with_value(code)),
+            Refusal::LargeGroup { .. } => param("group_external_id"),
             Refusal::OtherDefinition { .. } => param("approval_code"),
             Refusal::RepeatedTask(_) => param("task_list[*].task_id"),
             Refusal::RepeatedCc(_) => param("cc_list[*].cc_id"),

@@ -99,7 +99,8 @@ pub(crate) fn check_text(faults: &Faults, path: &str, text: &str, max: usize) {
     }
 }
 
-fn shortened(value: &str) -> String {
+/// As much of a bad value as is sent back.
+pub(crate) fn shortened(value: &str) -> String {
     value.chars().take(VALUE_CHARS).collect()
 }
 

@@ -26,7 +26,7 @@ use crate::limit::{Key, Tier};
 use crate::{Api, ChatHook, Peer};
 use crate::{
     admin, external_approvals, external_instances, external_tasks, flow_actions, flow_chat,
-    flow_execute, log_id, openapi, tokens, user_task,
+    flow_execute, instances, log_id, openapi, searches, tasks_query, tokens, user_task,
 };
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
@@ -143,7 +143,13 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .add(&endpoints::EXPEDITE, flow_actions::expediting)
         .add(&endpoints::ROLL_BACK, flow_actions::rollback)
         .add(&endpoints::ROLLBACK_POINTS, flow_actions::rollback_points)
-        .add(&endpoints::CHAT_GROUP, flow_chat::chat_group);
+        .add(&endpoints::CHAT_GROUP, flow_chat::chat_group)
+        .add(&endpoints::QUERY_TASKS, tasks_query::query)
+        .add(&endpoints::SEARCH_TASKS, searches::tasks)
+        .add(&endpoints::SEARCH_INSTANCES, searches::instances)
+        .add(&endpoints::SEARCH_COPIES, searches::copies)
+        .add(&endpoints::GET_INSTANCE, instances::get)
+        .add(&endpoints::LIST_INSTANCES, instances::list);
     let routes = admin::add_to(routes);
     let document = Bytes::from(openapi::document(&routes.described));
     let page = Bytes::from_static(openapi::PAGE.as_bytes());

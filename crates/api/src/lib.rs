@@ -20,11 +20,15 @@ mod flow_fault;
 mod gateway;
 mod history;
 pub mod import;
+mod instances;
 mod limit;
 mod log_id;
 mod names;
 mod observe;
 mod openapi;
+mod query;
+mod searches;
+mod tasks_query;
 mod tokens;
 mod user_task;
 

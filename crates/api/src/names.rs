@@ -8,6 +8,7 @@ use domain::instance::{
 use domain::person::AliasKind;
 use domain::process::act::Place;
 use domain::sync::Mode;
+use engine::listed::Topic;
 
 /// Words and what they mean, in the order of the documentation.
 pub(crate) type Words<T> = &'static [(&'static str, T)];
@@ -84,6 +85,99 @@ pub(crate) const USER_ID_TYPE: Words<AliasKind> = &[
     ("user_id", AliasKind::UserId),
 ];
 
+/// Groups of one person's tasks (page of `tasks/query`).
+pub(crate) const TOPIC: Words<Topic> = &[
+    ("1", Topic::Todo),
+    ("2", Topic::Done),
+    ("3", Topic::Started),
+    ("17", Topic::UnreadCopies),
+    ("18", Topic::ReadCopies),
+];
+
+/// The languages that the pages of searches name.
+pub(crate) const LOCALE: Words<&str> =
+    &[("zh-CN", "zh-CN"), ("en-US", "en-US"), ("ja-JP", "ja-JP")];
+
+/// Statuses of tasks to search for. Nothing here is ever a removed repeat or processed.
+pub(crate) const SEARCH_TASK_STATUS: Words<Option<TaskStatus>> = &[
+    ("PENDING", Some(TaskStatus::Pending)),
+    ("REJECTED", Some(TaskStatus::Rejected)),
+    ("APPROVED", Some(TaskStatus::Approved)),
+    ("TRANSFERRED", Some(TaskStatus::Transferred)),
+    ("DONE", Some(TaskStatus::Done)),
+    ("RM_REPEAT", None),
+    ("PROCESSED", None),
+];
+
+/// Statuses of instances to search for: other words than anywhere else. What ended in another way is
+/// found under `RECALL`, as it is answered.
+pub(crate) const SEARCH_INSTANCE_STATUS: Words<&[InstanceStatus]> = &[
+    ("PENDING", &[InstanceStatus::Pending]),
+    ("RECALL", &[InstanceStatus::Canceled, InstanceStatus::Terminated]),
+    ("REJECT", &[InstanceStatus::Rejected]),
+    ("DELETED", &[InstanceStatus::Deleted]),
+    ("APPROVED", &[InstanceStatus::Approved]),
+];
+
+/// The word of every status beside these.
+pub(crate) const EVERY_STATUS: &str = "ALL";
+
+/// Copies to search for; the page's own sample has small letters.
+pub(crate) const SEARCH_READ_STATUS: Words<ReadStatus> = &[
+    ("READ", ReadStatus::Read),
+    ("UNREAD", ReadStatus::Unread),
+    ("read", ReadStatus::Read),
+    ("unread", ReadStatus::Unread),
+];
+
+pub(crate) const FOUND_TASK_STATUS: Words<TaskStatus> = &[
+    ("pending", TaskStatus::Pending),
+    ("approved", TaskStatus::Approved),
+    ("rejected", TaskStatus::Rejected),
+    ("transferred", TaskStatus::Transferred),
+    ("done", TaskStatus::Done),
+];
+
+/// There is no word for an instance that its source ended, or shows without a status.
+pub(crate) const FOUND_INSTANCE_STATUS: Words<InstanceStatus> = &[
+    ("pending", InstanceStatus::Pending),
+    ("approved", InstanceStatus::Approved),
+    ("rejected", InstanceStatus::Rejected),
+    ("canceled", InstanceStatus::Canceled),
+    ("deleted", InstanceStatus::Deleted),
+    ("hidden", InstanceStatus::Hidden),
+    ("canceled", InstanceStatus::Terminated),
+];
+
+pub(crate) const FOUND_READ_STATUS: Words<ReadStatus> =
+    &[("read", ReadStatus::Read), ("unread", ReadStatus::Unread)];
+
+/// The same on the page of one instance, in capitals.
+pub(crate) const DETAIL_STATUS: Words<InstanceStatus> = &[
+    ("PENDING", InstanceStatus::Pending),
+    ("APPROVED", InstanceStatus::Approved),
+    ("REJECTED", InstanceStatus::Rejected),
+    ("CANCELED", InstanceStatus::Canceled),
+    ("DELETED", InstanceStatus::Deleted),
+    ("HIDDEN", InstanceStatus::Hidden),
+    ("CANCELED", InstanceStatus::Terminated),
+];
+
+/// How the people of a task decide together.
+pub(crate) const DETAIL_TYPE: Words<Logic> =
+    &[("AND", Logic::All), ("OR", Logic::First), ("SEQUENTIAL", Logic::Orderly)];
+
+/// The instance of a listed task, as digits.
+pub(crate) const PROCESS_STATUS: Words<InstanceStatus> = &[
+    ("1", InstanceStatus::Pending),
+    ("2", InstanceStatus::Approved),
+    ("3", InstanceStatus::Rejected),
+    ("4", InstanceStatus::Canceled),
+    ("0", InstanceStatus::Deleted),
+    ("0", InstanceStatus::Hidden),
+    ("5", InstanceStatus::Terminated),
+];
+
 /// The first is the default. Departments are kept as given, so the type changes nothing.
 pub(crate) const DEPARTMENT_ID_TYPE: Words<()> =
     &[("open_department_id", ()), ("department_id", ())];
@@ -115,6 +209,10 @@ mod tests {
         assert!(GENERATE_TYPE.iter().map(|(_, v)| *v).eq(GenerateType::ALL.iter().copied()));
         assert!(FLOW_STATUS.iter().map(|(_, v)| *v).eq(Status::ALL.iter().copied()));
         assert!(FLOW_LOGIC.iter().map(|(_, v)| *v).eq(Logic::ALL.iter().copied()));
+        for words in [FOUND_INSTANCE_STATUS, DETAIL_STATUS, PROCESS_STATUS] {
+            assert!(words.iter().map(|(_, v)| *v).eq(InstanceStatus::ALL.iter().copied()));
+        }
+        assert!(FOUND_TASK_STATUS.iter().map(|(_, v)| *v).eq(TaskStatus::ALL.iter().copied()));
         assert!(FORM_POLICY.iter().map(|(_, v)| *v).eq(FormPolicy::ALL.iter().copied()));
     }
 }

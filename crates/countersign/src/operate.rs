@@ -100,7 +100,7 @@ async fn doctor(place: &Place, tenant: Option<String>, repair: bool, output: Out
     let text = format!(
         "{} tenants, {} people ({} known from syncs only), {} third-party instances with {} \
          tasks and {} list entries, {} flow instances with {} tasks, {} inbox lists with {} \
-         rows, {} joins in progress, {} lists repaired",
+         rows, {} rows for searches, {} joins in progress, {} lists repaired",
         report.tenants,
         report.people,
         report.stubs,
@@ -111,6 +111,7 @@ async fn doctor(place: &Place, tenant: Option<String>, repair: bool, output: Out
         report.flow_tasks,
         report.inbox_lists,
         report.inbox_rows,
+        report.search_rows,
         report.open_joins,
         report.repaired,
     );

@@ -15,6 +15,7 @@ pub mod organisation;
 pub mod person;
 pub mod process;
 pub mod refusal;
+pub mod search;
 pub mod sync;
 pub mod text;
 pub mod time;

@@ -74,3 +74,16 @@ pub const ROLES_PER_PERSON: usize = 100;
 pub const ROLE_MEMBERS: usize = 1_000;
 /// Most times of one person to be away that are not over yet. Own figure.
 pub const SUBSTITUTIONS: usize = 100;
+/// Most definitions of one group that a search covers. Own figure: each is a list to be merged.
+pub const GROUP_DEFINITIONS: usize = 100;
+/// Most instances of a tenant that a search finds by one id of their sources. Own figure: an id is
+/// unique within an app.
+pub const SAME_EXTERNAL_ID: usize = 100;
+/// Most entries that one request of a search looks at, where what is asked for is not a list of its
+/// own. Own figure: some milliseconds.
+pub const SEARCH_EXAMINED: usize = 1_000;
+/// How far a search counts what matches. The figure is that of `tasks/query`, whose page tells of no
+/// more either.
+pub const SEARCH_COUNTED: usize = 1_000;
+/// Longest range of starts that a search takes, in milliseconds: 30 days (pages of the searches).
+pub const SEARCH_SPAN_MS: i64 = 30 * 86_400_000;

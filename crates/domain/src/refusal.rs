@@ -24,6 +24,20 @@ pub enum Refusal {
     /// No definition of the calling app has this code.
     #[error("no definition of this app has the code `{0}`")]
     UnknownDefinition(String),
+    /// No definition of third-party approvals and no flow of the tenant has this code.
+    #[error("no definition and no flow has the code `{0}`")]
+    UnknownApproval(String),
+    /// No instance of the tenant has this code.
+    #[error("no instance has the code `{0}`")]
+    UnknownInstance(String),
+    /// A group has more definitions than a search covers.
+    #[error("the group `{group}` has more than {limit} definitions; ask by their codes")]
+    LargeGroup {
+        /// The group's code.
+        group: String,
+        /// How many a search covers.
+        limit: usize,
+    },
     /// The instance belongs to another definition, for good.
     #[error("instance `{instance}` belongs to the definition `{stored}`, which cannot change")]
     OtherDefinition {

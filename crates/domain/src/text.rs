@@ -40,6 +40,17 @@ pub fn lookup<'a>(resources: &'a [Resource], key: &str) -> Option<&'a str> {
     default_of(resources)?.get(key)
 }
 
+/// What a text reads: a key in the language asked for, else in the default one, else in any; plain text
+/// as it is.
+pub fn read<'a>(resources: &'a [Resource], text: &'a str, locale: Option<&str>) -> &'a str {
+    if !is_key(text) {
+        return text;
+    }
+    let asked = resources.iter().find(|resource| Some(resource.locale.as_str()) == locale);
+    let known = asked.into_iter().chain(default_of(resources)).chain(resources);
+    known.into_iter().find_map(|resource| resource.get(text)).unwrap_or(text)
+}
+
 /// The resources after a partial update: what was sent, and of what was stored those texts that
 /// are still `used` and were not sent again. Unused ones go, so that callers who make new keys at
 /// every sync do not grow an instance for ever.

@@ -1,8 +1,12 @@
 //! `doctor`: reads everything once more and tells what does not fit.
 //!
-//! Lists and cards can be derived from the rows, so each is derived again and compared.
+//! Lists and cards can be derived from the rows, so each is derived again and compared. What is an index
+//! is the engine's business.
+
+use std::collections::BTreeSet;
 
 use domain::inbox::Family;
+use domain::search::rows_of_flow;
 use domain::{InstanceId, TenantId};
 use serde::Serialize;
 use store::audit;
@@ -34,6 +38,8 @@ pub struct Report {
     pub inbox_lists: usize,
     /// Their rows.
     pub inbox_rows: i64,
+    /// Rows of the lists of flows that searches read.
+    pub search_rows: i64,
     /// Lists of inboxes whose counts were made anew.
     pub repaired: usize,
     /// How many things do not fit.
@@ -132,13 +138,14 @@ impl Hub {
     /// Every row of every inbox is asked for by an instance, and none is missing.
     async fn examine_inboxes(&self, report: &mut Report, tenant: TenantId) -> Result<()> {
         for family in Family::ALL {
-            let (mut after, mut expected) = (InstanceId(0), 0);
+            let (mut after, mut expected, mut searched) = (InstanceId(0), 0, 0);
             loop {
                 let slice =
                     self.read(move |tx, cx| inbox_slice(tx, cx, tenant, *family, after)).await?;
                 let Some(last) = slice.last else { break };
                 after = last;
                 expected += slice.lists;
+                searched += slice.searched;
                 if *family == Family::Flow {
                     report.flow_instances += slice.instances;
                     report.flow_tasks += slice.tasks;
@@ -148,10 +155,22 @@ impl Hub {
                 }
             }
             let count = move |tx: &mut Tx<'_>, _: &Context| {
-                Ok(store::inbox::row_count(tx, tenant, *family)?)
+                let inboxes = store::inbox::row_count(tx, tenant, *family)?;
+                let searches = match family {
+                    Family::Flow => store::search::row_count(tx, tenant)?,
+                    Family::External => 0,
+                };
+                Ok((inboxes, searches))
             };
-            let rows = self.read(count).await?;
+            let (rows, search_rows) = self.read(count).await?;
             report.inbox_rows += rows;
+            report.search_rows += search_rows;
+            if search_rows != searched {
+                report.fault(format!(
+                    "tenant {tenant}: searches have {search_rows} rows of flows, the instances ask \
+                     for {searched}"
+                ));
+            }
             if rows != expected {
                 report.fault(format!(
                     "tenant {tenant}: inboxes have {rows} rows of {family:?}, the instances ask \
@@ -207,7 +226,7 @@ fn inbox_slice(
     let mut slice = Slice::default();
     for id in ids {
         slice.last = Some(id);
-        let rows = match family {
+        let (rows, search_rows) = match family {
             Family::Flow => {
                 let Some(instance) = store::flow::instance_load(tx, tenant, id)? else { continue };
                 slice.tasks += instance.tasks.len();
@@ -219,16 +238,23 @@ fn inbox_slice(
                     slice.faults.push(format!("the card of instance {id} is not up to date"));
                 }
                 slice.faults.extend(flow_run::faults(tx, cx, tenant, id, &instance)?);
-                domain::inbox::rows(family, &instance.places())
+                let rows = domain::inbox::rows(family, &instance.places());
+                (rows, rows_of_flow(&instance))
             }
             Family::External => {
                 let head = store::external::instance_head_by_id(tx, tenant, id)?;
                 let stored = store::external::instance_load(tx, tenant, id)?;
                 let (Some(head), Some(stored)) = (head, stored) else { continue };
-                sync::inbox_rows(&head, &stored)
+                (sync::inbox_rows(&head, &stored), BTreeSet::new())
             }
         };
         slice.instances += 1;
+        for (list, row) in search_rows {
+            slice.searched += 1;
+            if !store::search::row_exists(tx, tenant, &list, &row)? {
+                slice.faults.push(format!("instance {id} is missing in the search list {list:?}"));
+            }
+        }
         for (list, entry) in rows {
             slice.lists += 1;
             if !store::inbox::row_exists(tx, tenant, list, &entry)? {
@@ -245,6 +271,7 @@ struct Slice {
     instances: usize,
     tasks: usize,
     lists: i64,
+    searched: i64,
     faults: Vec<String>,
 }
 
@@ -270,6 +297,10 @@ fn slice(tx: &mut Tx<'_>, cx: &Context, tenant: TenantId, after: InstanceId) -> 
             Some((_, bytes)) if Some(&bytes) == card::render(tx, cx, tenant, id)?.as_ref() => {}
             Some(_) => slice.faults.push(format!("the card of instance {id} is not up to date")),
         }
+    }
+    let last = slice.last.unwrap_or(after);
+    for id in audit::stray_definitions(tx, tenant, after, last)? {
+        slice.faults.push(format!("a task or copy of instance {id} has another definition"));
     }
     Ok(slice)
 }

@@ -5,12 +5,13 @@
 
 use domain::flow::{FlowDetails, Instance, Verb};
 use domain::inbox::{Family, rows};
+use domain::search::rows_of_flow;
 use domain::{FlowId, InstanceId, PersonId, TaskId, TenantId};
 use store::Tx;
 use store::flow as table;
 use store::lock::{self, Aggregate};
 
-use crate::{Context, Error, Result, flow_run, inbox};
+use crate::{Context, Error, Result, flow_run, inbox, search};
 
 /// Adds a flow or changes its name.
 pub fn define(
@@ -141,6 +142,8 @@ pub(crate) fn save(
     save_tasks(tx, tenant, before, after)?;
     let was = before.map(|before| rows(Family::Flow, &before.places())).unwrap_or_default();
     inbox::move_rows(tx, tenant, &was, &rows(Family::Flow, &after.places()))?;
+    let was = before.map(rows_of_flow).unwrap_or_default();
+    search::move_rows(tx, tenant, &was, &rows_of_flow(after))?;
     Ok(true)
 }
 

@@ -22,6 +22,9 @@ pub enum PageFault {
     /// For another filter than the one beside it.
     #[error("the page token belongs to another filter; send the same filter or none")]
     OtherFilter,
+    /// For another query than the one beside it, which is always sent again.
+    #[error("the page token belongs to another query; send the same members as for its first page")]
+    OtherQuery,
 }
 
 /// A filter with everything resolved to ids. `None` = not narrowed by this; an empty list =
@@ -35,6 +38,8 @@ pub(crate) struct Query {
 }
 
 const VERSION: u8 = 1;
+/// Of tokens that hold a position alone.
+const PLACE_VERSION: u8 = 2;
 const HASH_BYTES: usize = 16;
 
 /// What two filters share only if they ask for the same.
@@ -52,7 +57,11 @@ pub(crate) struct Token {
 
 /// The hash of a filter. Costs a good part of a small query: only where a token is sealed or opened.
 pub(crate) fn hash(filter: &TaskFilter) -> Hash {
-    let digest: [u8; 32] = Sha256::digest(filter.canonical()).into();
+    hash_of(&filter.canonical())
+}
+
+fn hash_of(text: &str) -> Hash {
+    let digest: [u8; 32] = Sha256::digest(text).into();
     let mut hash = [0; HASH_BYTES];
     hash.copy_from_slice(&digest[..HASH_BYTES]);
     hash
@@ -88,6 +97,36 @@ pub(crate) fn open(cx: &Context, caller: &Caller, token: &str) -> Result<Token, 
     let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| PageFault::Forged)?;
     let plain = cx.keys.open(Use::Page, &sealed, bound_to(caller).as_bytes());
     plain.and_then(|plain| parse(&plain)).ok_or(PageFault::Forged)
+}
+
+/// A token for queries that are sent again with each page: `query` tells them apart, and the position
+/// is whatever numbers their order needs.
+pub(crate) fn seal_place(cx: &Context, caller: &Caller, query: &str, place: &[i64]) -> String {
+    let mut plain = vec![PLACE_VERSION];
+    plain.extend(hash_of(query));
+    plain.extend(place.iter().flat_map(|number| number.to_be_bytes()));
+    let sealed = cx.keys.seal(Use::Page, &cx.ids, &plain, bound_to(caller).as_bytes());
+    BASE64URL_NOPAD.encode(&sealed)
+}
+
+/// The position that a token of [`seal_place`] holds, if it is one of the same query.
+pub(crate) fn open_place<const N: usize>(
+    cx: &Context,
+    caller: &Caller,
+    query: &str,
+    token: &str,
+) -> Result<[i64; N], PageFault> {
+    let sealed = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| PageFault::Forged)?;
+    let plain = cx.keys.open(Use::Page, &sealed, bound_to(caller).as_bytes());
+    let plain = plain.ok_or(PageFault::Forged)?;
+    let rest = plain.strip_prefix(&[PLACE_VERSION]).ok_or(PageFault::Forged)?;
+    let (hash, rest) = rest.split_first_chunk::<HASH_BYTES>().ok_or(PageFault::Forged)?;
+    if *hash != hash_of(query) {
+        return Err(PageFault::OtherQuery);
+    }
+    let (numbers, left) = rest.as_chunks();
+    let numbers: Vec<i64> = numbers.iter().map(|n| i64::from_be_bytes(*n)).collect();
+    numbers.try_into().ok().filter(|_| left.is_empty()).ok_or(PageFault::Forged)
 }
 
 fn bound_to(caller: &Caller) -> String {
@@ -225,6 +264,23 @@ pub(crate) mod tests {
                 assert_eq!(open(&cx, &caller, &seal(&cx, &caller, &token)), Ok(token));
             }
         }
+    }
+
+    #[test]
+    fn a_place_opens_under_the_query_that_it_was_sealed_for_and_no_other() {
+        let (cx, own) = (context(1), caller(1, 2));
+        let token = seal_place(&cx, &own, "a", &[1, i64::MIN, i64::MAX]);
+        let opened =
+            |caller: &Caller, query: &str, token: &str| open_place::<3>(&cx, caller, query, token);
+        assert_eq!(opened(&own, "a", &token), Ok([1, i64::MIN, i64::MAX]));
+        assert_eq!(opened(&own, "b", &token), Err(PageFault::OtherQuery));
+        assert_eq!(opened(&caller(1, 3), "a", &token), Err(PageFault::Forged));
+        assert_eq!(open_place::<2>(&cx, &own, "a", &token), Err(PageFault::Forged));
+        assert_eq!(opened(&own, "a", &token[1..]), Err(PageFault::Forged));
+        // Nor does a token of one kind open as one of the other.
+        let filter = seal(&cx, &own, &third(query([None, None, None], None)));
+        assert_eq!(opened(&own, "a", &filter), Err(PageFault::Forged));
+        assert_eq!(open(&cx, &own, &token), Err(PageFault::Forged));
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Work<'_> {
             let (kept, write) = self.settle(tx, cx, &mut people, old, row, new_id)?;
             task_rows.note(write);
             if write != Write::No {
-                rows::task_put(tx, tenant, id, &kept)?;
+                rows::task_put(tx, tenant, &self.head, &kept)?;
             }
             tasks.push(kept);
         }
@@ -172,7 +172,7 @@ impl Work<'_> {
             let (kept, write) = self.settle(tx, cx, &mut people, old, row, new_id)?;
             cc_rows.note(write);
             if write != Write::No {
-                rows::cc_put(tx, tenant, id, &kept)?;
+                rows::cc_put(tx, tenant, &self.head, &kept)?;
             }
             ccs.push(kept);
         }
@@ -355,11 +355,11 @@ pub(crate) fn reassign(
     }
     for task in stored.tasks.iter_mut().filter(|task| task.person == from) {
         task.person = into;
-        rows::task_put(tx, tenant, id, task)?;
+        rows::task_put(tx, tenant, &head, task)?;
     }
     for cc in stored.ccs.iter_mut().filter(|cc| cc.person == from) {
         cc.person = into;
-        rows::cc_put(tx, tenant, id, cc)?;
+        rows::cc_put(tx, tenant, &head, cc)?;
     }
     move_lists(tx, tenant, id, &before, &lists(head.definition, &stored))?;
     inbox::move_rows(tx, tenant, &rows_before, &inbox_rows(&head, &stored))?;

@@ -43,6 +43,25 @@ pub fn list_contains(
     Ok(list_page(tx, tenant, list, before, 1)?.first() == Some(&instance))
 }
 
+/// Instances after `after` up to `last` with a task or copy that names another definition than they do.
+pub fn stray_definitions(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    after: InstanceId,
+    last: InstanceId,
+) -> Result<Vec<InstanceId>> {
+    tx.query_all(
+        "SELECT i.instance_id FROM external_instance i WHERE i.tenant_id = $1 \
+         AND i.instance_id > $2 AND i.instance_id <= $3 \
+         AND (EXISTS (SELECT 1 FROM external_task t WHERE t.tenant_id = i.tenant_id \
+         AND t.instance_id = i.instance_id AND t.definition_id <> i.definition_id) \
+         OR EXISTS (SELECT 1 FROM external_cc c WHERE c.tenant_id = i.tenant_id \
+         AND c.instance_id = i.instance_id AND c.definition_id <> i.definition_id))",
+        &[tenant.into(), after.into(), last.into()],
+        |row| Ok(InstanceId(row.int(0)?)),
+    )
+}
+
 /// How many entries all lists of a tenant have together.
 pub fn list_entries(tx: &mut Tx<'_>, tenant: TenantId) -> Result<i64> {
     let count = tx.query_one(

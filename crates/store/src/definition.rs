@@ -54,6 +54,30 @@ pub fn definition_by_custom_code(
     tx.query_one(select!("app_id = $2 AND custom_code = $3"), &params, read)
 }
 
+/// A definition by its id.
+pub fn definition_by_id(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    id: DefinitionId,
+) -> Result<Option<Definition>> {
+    tx.query_one(select!("definition_id = $2"), &[tenant.into(), id.into()], read)
+}
+
+/// At most `limit` definitions of the groups with a code, whichever apps they are of.
+pub fn definitions_of_group(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    group: &str,
+    limit: usize,
+) -> Result<Vec<DefinitionId>> {
+    tx.query_all(
+        "SELECT definition_id FROM definition WHERE tenant_id = $1 AND group_code = $2 \
+         ORDER BY definition_id LIMIT $3",
+        &[tenant.into(), group.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()],
+        |row| Ok(DefinitionId(row.int(0)?)),
+    )
+}
+
 /// Owner, id and real code by real code: what a sync and a query need.
 pub fn definition_head(
     tx: &mut Tx<'_>,
@@ -107,9 +131,11 @@ pub fn definition_put(
     tx.touch(tenant, Piece::Definition(definition.id));
     let written = tx.execute(
         "INSERT INTO definition (tenant_id, definition_id, app_id, real_code, custom_code, \
-         details, secrets, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
+         details, secrets, created_at, updated_at, group_code) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) \
          ON CONFLICT (tenant_id, definition_id) DO UPDATE SET details = excluded.details, \
-         secrets = excluded.secrets, updated_at = excluded.updated_at \
+         secrets = excluded.secrets, updated_at = excluded.updated_at, \
+         group_code = excluded.group_code \
          WHERE definition.app_id = excluded.app_id \
          AND definition.custom_code = excluded.custom_code",
         &[
@@ -121,6 +147,7 @@ pub fn definition_put(
             (&details).into(),
             definition.secrets.as_ref().into(),
             now.into(),
+            (&definition.details.group_code).into(),
         ],
     )?;
     if written == 0 { Err(tx.id_is_taken("definition")) } else { Ok(()) }

@@ -6,10 +6,16 @@
 use std::collections::HashMap;
 
 /// What stands in migrations for what engines spell differently: word, SQLite, PostgreSQL.
-const DDL: [(&str, &str, &str); 3] = [
+const DDL: [(&str, &str, &str); 4] = [
     // Rows are kept in the order of their primary key.
     ("{clustered}", "WITHOUT ROWID", ""),
     ("{bytes}", "BLOB", "BYTEA"),
+    // A member of JSON text, as text: where a migration makes a column of it.
+    (
+        "{member group_code of details}",
+        "json_extract(details, '$.group_code')",
+        "(details::json ->> 'group_code')",
+    ),
     // Codes, ids and aliases are compared byte by byte, as SQLite does, whatever language the
     // database speaks: this also keeps indexes sound when the system's collations change.
     (" TEXT", " TEXT", " TEXT COLLATE \"C\""),

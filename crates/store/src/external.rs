@@ -1,6 +1,8 @@
 //! Third-party instances with their tasks and copies, row by row.
 //!
 //! The lists that queries read are in [`crate::list`]; the use case writes both in one transaction.
+//! Those of searches are indexes, which follow by themselves: tasks and copies repeat the definition of
+//! their instance, which never changes while it has any.
 
 use domain::instance::{
     Cc, CcDetails, Instance, InstanceDetails, InstanceStatus, Kept, ReadStatus, Stored, Task,
@@ -141,7 +143,8 @@ pub fn instance_newest(tx: &mut Tx<'_>) -> Result<Option<InstanceId>> {
 
 /// An instance with its tasks and copies; `None` when it is unknown or purged.
 pub fn instance_load(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Result<Option<Stored>> {
-    let Some((instance, initiator)) = instance_row(tx, tenant, id)? else { return Ok(None) };
+    let own = instance_own(tx, tenant, id)?;
+    let Some((_, instance, initiator)) = own else { return Ok(None) };
     let tasks = tx.query_all(
         "SELECT task_id, external_id, person_id, status, create_time, end_time, update_time, \
          details FROM external_task WHERE tenant_id = $1 AND instance_id = $2 ORDER BY task_id",
@@ -157,14 +160,16 @@ pub fn instance_load(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Resul
     Ok(Some(Stored { instance, initiator, tasks, ccs }))
 }
 
-fn instance_row(
+/// An instance without its tasks and copies: where it is, what it says and who started it. `None` as
+/// in [`instance_load`].
+pub fn instance_own(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     id: InstanceId,
-) -> Result<Option<(Instance, Option<PersonId>)>> {
+) -> Result<Option<(Head, Instance, Option<PersonId>)>> {
     tx.query_one(
-        "SELECT external_id, initiator_id, status, start_time, end_time, update_time, details \
-         FROM external_instance WHERE tenant_id = $1 AND instance_id = $2 AND purged = 0",
+        "SELECT external_id, initiator_id, status, start_time, end_time, update_time, details, \
+         app_id, definition_id FROM external_instance WHERE tenant_id = $1 AND instance_id = $2 AND purged = 0",
         &[tenant.into(), id.into()],
         |row| {
             let stored: Details<InstanceDetails> =
@@ -181,8 +186,56 @@ fn instance_row(
                 update_time: Millis(row.int(5)?),
                 details: stored.details,
             };
-            Ok((instance, row.opt_int(1)?.map(PersonId)))
+            let (app, definition) = (AppId(row.int(7)?), DefinitionId(row.int(8)?));
+            let head = Head { id, app, definition, purged: false };
+            Ok((head, instance, row.opt_int(1)?.map(PersonId)))
         },
+    )
+}
+
+/// One task of an instance.
+pub fn task_get(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    task: TaskId,
+) -> Result<Option<Kept<TaskId, Task>>> {
+    tx.query_one(
+        "SELECT task_id, external_id, person_id, status, create_time, end_time, update_time, \
+         details FROM external_task WHERE tenant_id = $1 AND instance_id = $2 AND task_id = $3",
+        &[tenant.into(), instance.into(), task.into()],
+        read_task,
+    )
+}
+
+/// One copy of an instance.
+pub fn cc_get(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    instance: InstanceId,
+    cc: CcId,
+) -> Result<Option<Kept<CcId, Cc>>> {
+    tx.query_one(
+        "SELECT cc_id, external_id, person_id, read_status, create_time, update_time, details \
+         FROM external_cc WHERE tenant_id = $1 AND instance_id = $2 AND cc_id = $3",
+        &[tenant.into(), instance.into(), cc.into()],
+        read_cc,
+    )
+}
+
+/// At most `limit` instances that their sources call so, whichever apps they are of; without purged
+/// ones.
+pub fn instances_by_external_id(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    external_id: &str,
+    limit: usize,
+) -> Result<Vec<InstanceId>> {
+    tx.query_all(
+        "SELECT instance_id FROM external_instance \
+         WHERE tenant_id = $1 AND external_id = $2 AND purged = 0 ORDER BY instance_id LIMIT $3",
+        &[tenant.into(), external_id.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()],
+        |row| Ok(InstanceId(row.int(0)?)),
     )
 }
 
@@ -321,26 +374,26 @@ pub fn instance_purge(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Resu
     Ok(())
 }
 
-/// Adds a task or writes it anew.
+/// Adds a task of the instance at `head` or writes it anew.
 pub fn task_put(
     tx: &mut Tx<'_>,
     tenant: TenantId,
-    instance: InstanceId,
+    head: &Head,
     task: &Kept<TaskId, Task>,
 ) -> Result<()> {
     let item = &task.item;
     let details = encode(&item.assignee, &item.details)?;
     tx.execute(
         "INSERT INTO external_task (tenant_id, instance_id, task_id, external_id, person_id, \
-         status, create_time, end_time, update_time, details) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         status, create_time, end_time, update_time, details, definition_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          ON CONFLICT (tenant_id, instance_id, task_id) DO UPDATE SET \
          person_id = excluded.person_id, status = excluded.status, \
          create_time = excluded.create_time, end_time = excluded.end_time, \
          update_time = excluded.update_time, details = excluded.details",
         &[
             tenant.into(),
-            instance.into(),
+            head.id.into(),
             task.id.into(),
             (&item.external_id).into(),
             task.person.into(),
@@ -349,6 +402,7 @@ pub fn task_put(
             item.end_time.into(),
             item.update_time.into(),
             (&details).into(),
+            head.definition.into(),
         ],
     )?;
     Ok(())
@@ -368,26 +422,21 @@ pub fn task_delete(
     Ok(())
 }
 
-/// Adds a copy or writes it anew.
-pub fn cc_put(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    instance: InstanceId,
-    cc: &Kept<CcId, Cc>,
-) -> Result<()> {
+/// Adds a copy of the instance at `head` or writes it anew.
+pub fn cc_put(tx: &mut Tx<'_>, tenant: TenantId, head: &Head, cc: &Kept<CcId, Cc>) -> Result<()> {
     let item = &cc.item;
     let details = encode(&item.person, &item.details)?;
     tx.execute(
         "INSERT INTO external_cc (tenant_id, instance_id, cc_id, external_id, person_id, \
-         read_status, create_time, update_time, details) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         read_status, create_time, update_time, details, definition_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (tenant_id, instance_id, cc_id) DO UPDATE SET \
          person_id = excluded.person_id, read_status = excluded.read_status, \
          create_time = excluded.create_time, update_time = excluded.update_time, \
          details = excluded.details",
         &[
             tenant.into(),
-            instance.into(),
+            head.id.into(),
             cc.id.into(),
             (&item.external_id).into(),
             cc.person.into(),
@@ -395,6 +444,7 @@ pub fn cc_put(
             item.create_time.into(),
             item.update_time.into(),
             (&details).into(),
+            head.definition.into(),
         ],
     )?;
     Ok(())

@@ -82,13 +82,43 @@ pub fn flow_details(tx: &mut Tx<'_>, tenant: TenantId, id: FlowId) -> Result<Opt
     )
 }
 
+/// The api id of a flow, and what is kept of it.
+pub fn flow_get(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    id: FlowId,
+) -> Result<Option<(String, FlowDetails)>> {
+    tx.query_one(
+        "SELECT api_id, details FROM flow WHERE tenant_id = $1 AND flow_id = $2",
+        &[tenant.into(), id.into()],
+        |row| {
+            let details = serde_json::from_str(row.str(1)?)
+                .map_err(|e| bad("flow", "details", id, &e.to_string()))?;
+            Ok((row.text(0)?, details))
+        },
+    )
+}
+
 /// An instance with everything in it.
 pub fn instance_load(
     tx: &mut Tx<'_>,
     tenant: TenantId,
     id: InstanceId,
 ) -> Result<Option<Instance>> {
-    let instance = tx.query_one(
+    let Some(mut instance) = instance_own(tx, tenant, id)? else { return Ok(None) };
+    instance.tasks = tx.query_all(
+        "SELECT task_id, node, logic, status, start_time, end_time FROM flow_task \
+         WHERE tenant_id = $1 AND instance_id = $2 ORDER BY task_id",
+        &[tenant.into(), id.into()],
+        read_task,
+    )?;
+    load_parts(tx, tenant, &mut instance)?;
+    Ok(Some(instance))
+}
+
+/// An instance without its tasks.
+pub fn instance_own(tx: &mut Tx<'_>, tenant: TenantId, id: InstanceId) -> Result<Option<Instance>> {
+    tx.query_one(
         "SELECT flow_id, initiator_id, status, start_time, end_time, details FROM flow_instance \
          WHERE tenant_id = $1 AND instance_id = $2",
         &[tenant.into(), id.into()],
@@ -106,16 +136,23 @@ pub fn instance_load(
                 tasks: Vec::new(),
             })
         },
+    )
+}
+
+/// When a person's last part of a task ended; 0 where none has.
+pub fn part_ended(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    (instance, task): (InstanceId, TaskId),
+    person: PersonId,
+) -> Result<Millis> {
+    let ended = tx.query_one(
+        "SELECT max(end_time) FROM flow_part WHERE tenant_id = $1 AND instance_id = $2 \
+         AND task_id = $3 AND person_id = $4",
+        &[tenant.into(), instance.into(), task.into(), person.into()],
+        |row| row.opt_int(0),
     )?;
-    let Some(mut instance) = instance else { return Ok(None) };
-    instance.tasks = tx.query_all(
-        "SELECT task_id, node, logic, status, start_time, end_time FROM flow_task \
-         WHERE tenant_id = $1 AND instance_id = $2 ORDER BY task_id",
-        &[tenant.into(), id.into()],
-        read_task,
-    )?;
-    load_parts(tx, tenant, &mut instance)?;
-    Ok(Some(instance))
+    Ok(Millis(ended.flatten().unwrap_or_default()))
 }
 
 fn load_parts(tx: &mut Tx<'_>, tenant: TenantId, instance: &mut Instance) -> Result<()> {

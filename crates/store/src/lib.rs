@@ -35,6 +35,7 @@ pub mod organisation;
 pub mod person;
 pub mod postgres;
 pub mod schema;
+pub mod search;
 pub mod store_app;
 pub mod substitution;
 pub mod watch;

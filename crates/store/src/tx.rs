@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use domain::TenantId;
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, Statement, StatementStatus, ToSql};
 
 use crate::dialect::Positional;
 use crate::inbox::{Pending, Shape};
@@ -20,6 +20,7 @@ use crate::{Error, Result};
 pub struct Tx<'a> {
     arm: Arm<'a>,
     statements: u64,
+    steps: u64,
     rows_written: u64,
     /// Changes of lists that are folded into counts at the end.
     pub(crate) pending: Pending,
@@ -54,6 +55,7 @@ impl<'a> Tx<'a> {
         Self {
             arm,
             statements: 0,
+            steps: 0,
             rows_written: 0,
             pending: Pending::new(),
             shape,
@@ -75,6 +77,12 @@ impl<'a> Tx<'a> {
     /// How many statements this transaction ran so far.
     pub fn statements(&self) -> u64 {
         self.statements
+    }
+
+    /// How much SQLite did for this transaction's questions so far, in instructions of its machine:
+    /// what is looked at counts, not what is answered. 0 on PostgreSQL, which explains instead.
+    pub fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// How many rows this transaction wrote or deleted so far.
@@ -180,6 +188,8 @@ impl<'a> Tx<'a> {
                 while let Some(row) = rows.next()? {
                     each(&Row::Sqlite(row))?;
                 }
+                drop(rows);
+                self.steps += steps(&statement);
                 Ok(())
             }
             Arm::Postgres(..) if params.iter().any(Param::equals_nothing) => Ok(()),
@@ -217,7 +227,10 @@ impl<'a> Tx<'a> {
             Arm::Sqlite(conn, texts) => {
                 let mut statement = conn.prepare_cached(texts.borrow_mut().get(sql))?;
                 let mut rows = statement.query(refs(params).as_slice())?;
-                rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+                let found = rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose();
+                drop(rows);
+                self.steps += steps(&statement);
+                found
             }
             Arm::Postgres(..) if params.iter().any(Param::equals_nothing) => Ok(None),
             Arm::Postgres(session, _) => {
@@ -226,6 +239,11 @@ impl<'a> Tx<'a> {
             }
         }
     }
+}
+
+/// What a statement did since it was last asked.
+fn steps(statement: &Statement<'_>) -> u64 {
+    u64::try_from(statement.reset_status(StatementStatus::VmStep)).unwrap_or_default()
 }
 
 fn refs<'p>(params: &'p [Param<'p>]) -> Vec<&'p dyn ToSql> {

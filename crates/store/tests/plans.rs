@@ -13,13 +13,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use domain::inbox::{Family, List as Inbox, Relation, State};
 use domain::person::AliasKind;
+use domain::search::{Kind, Leader, List as SearchList, Place};
 use domain::{AppId, DefinitionId, InstanceId, Millis, PersonId, TenantId};
 use serde_json::Value;
 use store::inbox::{Glance, Question, ask, glance, repair};
 use store::list::{List, list_page};
 use store::list_glance::{Pages, page_glance};
 use store::postgres::{Options, Plan, Plans};
-use store::{Error, Store, Tx, external, flow, person};
+use store::{Error, Store, Tx, external, flow, person, search};
 
 const ROWS: i64 = 100_000;
 /// So many that no plan reads them all for a page.
@@ -111,6 +112,24 @@ async fn world(url: &str) -> World {
              FROM generate_series(1, {ROWS}) AS n"
         ),
         rows(HEAVY, EVERY[0].0, EVERY[0].1, ROWS),
+        format!(
+            "INSERT INTO search_row SELECT {tenant}, kind, leader, {HEAVY}, n % 5 + 1, n, n, n % \
+             {OTHERS}, {HEAVY}, n % {INSTANCES} + 1, n FROM generate_series(1, {ROWS}) AS n, \
+             generate_series(1, 4) AS kind, generate_series(0, 1) AS leader"
+        ),
+        format!(
+            "INSERT INTO external_task SELECT {tenant}, n, n, 't', {HEAVY}, n % 5 + 1, n, 0, n, '{{}}', \
+             {HEAVY} FROM generate_series(1, {ROWS}) AS n"
+        ),
+        format!(
+            "INSERT INTO external_cc SELECT {tenant}, n, n, 'c', {HEAVY}, n % 5 + 1, n, n, '{{}}', \
+             {HEAVY} FROM generate_series(1, {ROWS}) AS n"
+        ),
+        format!(
+            "INSERT INTO external_instance SELECT {tenant}, n, 8, 'j' || n, {HEAVY}, 0, {HEAVY}, \
+             n % 5 + 1, n - {ROWS}, 0, 0, '{{}}' \
+             FROM generate_series({ROWS} + 1, 2 * {ROWS}) AS n"
+        ),
     ];
     fill.extend(EVERY[1..6].iter().map(|(r, s)| rows(HEAVY, *r, *s, ROWS / 20)));
     fill.extend(EVERY[..6].iter().map(|(r, s)| rows(LIGHT, *r, *s, 30)));
@@ -339,6 +358,49 @@ async fn hot_statements_read_little_more_than_they_answer() {
         person::person_rows_of(tx, tenant, PersonId(77)).map(drop)
     });
     assert_bounded("cards and people", &plans.await, of_page(10, 1), 11);
+}
+
+#[tokio::test]
+async fn lists_of_searches_are_read_from_either_end_and_counted_so_far() {
+    let Some(url) = server() else { return };
+    let world = world(&url).await;
+    let leaders = [Leader::Person(PersonId(HEAVY)), Leader::Definition(HEAVY)];
+    let of = |family: Family| {
+        let of = move |leader| Kind::ALL.iter().map(move |kind| (family, leader, *kind));
+        leaders.into_iter().flat_map(of)
+    };
+    for (family, leader, kind) in Family::ALL.iter().copied().flat_map(of) {
+        let list = SearchList { family, kind, leader, status: 1 };
+        let at = |time: i64| Place { time, thing: 0, family: 0, person: 0 };
+        // The ends, the middle, and a narrow range.
+        for (from, to) in [(0, ROWS + 1), (0, ROWS / 2), (ROWS / 2, ROWS / 2 + 100)] {
+            let down = world.plans(move |tx, tenant| {
+                let rows = search::rows_down(tx, tenant, &list, (from, at(to)), PAGE)?;
+                assert_eq!(rows.len(), PAGE);
+                Ok(())
+            });
+            assert_bounded("rows down", &down.await, PAGE, 0);
+            let up = world.plans(move |tx, tenant| {
+                let rows = search::rows_up(tx, tenant, &list, (at(from), to), PAGE)?;
+                assert_eq!(rows.len(), PAGE);
+                Ok(())
+            });
+            assert_bounded("rows up", &up.await, PAGE, 0);
+            let count = world.plans(move |tx, tenant| {
+                let most = 1_000.min(usize::try_from((to - from) / 5).unwrap());
+                let count = search::row_count_upto(tx, tenant, &list, (from, at(to)), 1_000)?;
+                assert!(count.abs_diff(most) <= 1, "{count}");
+                Ok(())
+            });
+            assert_bounded("counting", &count.await, 1_000, 0);
+        }
+    }
+    let plans = world.plans(|tx, tenant| {
+        let found = external::instances_by_external_id(tx, tenant, "i4000", 100)?;
+        assert_eq!(found, [InstanceId(4_000)]);
+        Ok(())
+    });
+    assert_bounded("an instance by its source's id", &plans.await, 1, 1);
 }
 
 /// Forwards, and counts how often the client sends after the server has spoken.

@@ -9,6 +9,7 @@ mod external;
 mod flows;
 mod members;
 mod operations;
+mod searches;
 mod tokens;
 
 use serde_json::{Map, Value, json};
@@ -24,6 +25,9 @@ pub(crate) use flows::{
     rollback_points, transfer,
 };
 pub(crate) use operations::{list_tasks, query_user_tasks};
+pub(crate) use searches::{
+    get_instance, list_instances, query_tasks, search_copies, search_instances, search_tasks,
+};
 pub(crate) use tokens::{
     app_token, resend_ticket, store_app_token, store_tenant_token, tenant_token,
 };

@@ -37,6 +37,8 @@ mod postgres;
 mod postgres_way;
 mod process;
 mod properties;
+mod search_cost;
+mod searches;
 mod store_apps;
 mod story;
 mod support;

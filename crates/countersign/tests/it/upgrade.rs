@@ -16,7 +16,7 @@ const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070
 
 /// Tables that every version has, with how many rows `upgrade/0001_external.sql` has of each.
 const FIRST: [(&str, &str); 4] =
-    [("app", "3"), ("person_alias", "80"), ("external_task", "4"), ("external_by_person", "6")];
+    [("tenant", "2"), ("person_alias", "80"), ("external_task", "4"), ("external_by_person", "6")];
 
 /// An empty place of one engine.
 enum Place {

@@ -57,8 +57,13 @@ async fn operations(hub: &TestHub) -> Vec<Operation> {
     operations
 }
 
-/// What acme's `cli_oa` has: its definition's real code.
-async fn furnish(hub: &TestHub) -> String {
+/// What acme's `cli_oa` has: its definition's real code, and the code of its instance.
+struct Furniture {
+    code: String,
+    instance: String,
+}
+
+async fn furnish(hub: &TestHub) -> Furniture {
     let oa = hub.app("cli_oa").await;
     let code = oa.define("walled").await;
     oa.sync(&payload(&code)).await;
@@ -96,7 +101,15 @@ async fn furnish(hub: &TestHub) -> String {
         })
         .await
         .unwrap();
-    code
+    let listed = oa.get(&listing(&code), &json!({})).await.data();
+    let instance = listed["instance_code_list"][0].as_str().unwrap().to_owned();
+    Furniture { code, instance }
+}
+
+fn listing(code: &str) -> String {
+    format!(
+        "/open-apis/approval/v4/instances?approval_code={code}&start_time=0&end_time=9000000000000"
+    )
 }
 
 fn payload(code: &str) -> Value {
@@ -106,9 +119,9 @@ fn payload(code: &str) -> Value {
     payload
 }
 
-/// What is acme's: a definition of its `cli_oa`, and an instance of a flow for each endpoint that acts.
+/// What is acme's: what its `cli_oa` has, and an instance of a flow for each endpoint that acts.
 struct Owned {
-    code: String,
+    of: Furniture,
     /// Instance and open task, by endpoint.
     flows: BTreeMap<String, (String, String)>,
     /// The task with which the instance that is rolled back began.
@@ -116,9 +129,19 @@ struct Owned {
 }
 
 impl Owned {
+    /// The path of an operation, with the parameters that it needs.
     fn path(&self, operation: &Operation) -> String {
+        match &*operation.id {
+            "instances.list" => return listing(&self.of.code),
+            "tasks.query" => {
+                let path = &operation.path;
+                return format!("{path}?user_id_type=user_id&user_id=alice&topic=1");
+            }
+            _ => {}
+        }
         let (instance, task) = self.flows.get(&operation.id).cloned().unwrap_or_default();
-        let path = operation.path.replace("{approval_code}", &self.code);
+        let path = operation.path.replace("{approval_code}", &self.of.code);
+        let path = path.replace("{instance_id}", &self.of.instance);
         let path = path.replace("{namespace}", "package_demo").replace("{flow_id}", RUNNING);
         let path = path.replace("{approval_instance_id}", &instance);
         path.replace("{approval_task_id}", &task).replace("{task_id}", &task)
@@ -126,7 +149,7 @@ impl Owned {
 }
 
 /// Starts an instance for each endpoint that acts on one.
-async fn start_flows(hub: &TestHub, code: String) -> Owned {
+async fn start_flows(hub: &TestHub, of: Furniture) -> Owned {
     let company = Company::new(hub).await;
     company.apply(FLOW_FILE).await;
     let (mut flows, mut start) = (BTreeMap::new(), String::new());
@@ -139,7 +162,7 @@ async fn start_flows(hub: &TestHub, code: String) -> Owned {
         }
         flows.insert(operation.id.clone(), (story.instance.clone(), story.task(1).to_owned()));
     }
-    Owned { code, flows, start }
+    Owned { of, flows, start }
 }
 
 /// A request for what acme's `cli_oa` has, and something in its answer that only those may see to
@@ -156,6 +179,12 @@ fn request(id: &str, code: &str) -> (Value, String) {
         }
         "external_tasks.list" | "external_tasks.list.post" => (filter, "walled-task"),
         "user_task.query" => (json!({"kunlun_user_id": KUNLUN}), "walled label"),
+        "tasks.query" => (Value::Null, "walled-task"),
+        "tasks.search" | "instances.query" | "instances.search_cc" => {
+            (json!({"instance_external_id": "walled"}), "\"walled\"")
+        }
+        "instances.get" => (Value::Null, "\"walled\""),
+        "instances.list" => (Value::Null, "instance_code_list\":[\""),
         "user_tasks.chat_group" => (json!({"operator_user_id": ANN}), "oc_new"),
         "user_tasks.rollback_points" => (json!({"operator_user_id": BEN}), "is_start"),
         "flows.execute" => {
@@ -186,7 +215,7 @@ fn acting(id: &str) -> Value {
 }
 
 async fn call(app: &App<'_>, operation: &Operation, owned: &Owned) -> (Answer, String) {
-    let (mut body, told) = request(&operation.id, &owned.code);
+    let (mut body, told) = request(&operation.id, &owned.of.code);
     if body["to_task_id"] == "START" {
         body["to_task_id"] = owned.start.as_str().into();
     }
@@ -197,7 +226,9 @@ async fn call(app: &App<'_>, operation: &Operation, owned: &Owned) -> (Answer, S
 
 /// Decided so: these are the tenant's, the others the app's own.
 fn is_tenant_wide(operation: &Operation) -> bool {
-    operation.path.starts_with("/open-apis/apaas/")
+    let path = &operation.path;
+    let is_search = ["/v4/tasks/", "/v4/instances"].iter().any(|part| path.contains(part));
+    path.starts_with("/open-apis/apaas/") || is_search
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::{Result, Tx};
 pub(crate) use counts::{Pending, Shape, fold};
 pub use deltas::{fold_deltas, lists_with_deltas, tenants_with_deltas};
 pub use glance::{Glance, Seen, glance};
-pub use page::{Found, Question, Rows, ask, ask_slowly, newest};
+pub use page::{Found, Question, Rows, ask, ask_slowly, newest, rows_below};
 pub use recount::{lists_after, recount, repair, row_count, row_exists};
 
 /// Adds a row to a list. Its count follows at the end of the transaction.

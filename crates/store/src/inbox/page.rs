@@ -196,6 +196,17 @@ pub fn newest(tx: &mut Tx<'_>, tenant: TenantId, list: List, limit: usize) -> Re
     Ok((n, rows))
 }
 
+/// The greatest rows of a list below a key, at most `limit`, greatest first; without a key the newest.
+pub fn rows_below(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    list: List,
+    below: Option<Key>,
+    limit: usize,
+) -> Result<Rows> {
+    read_between(tx, At { tenant, list }, MIN, below.unwrap_or(MAX), limit)
+}
+
 /// The rows of a first page of everything: those before it are read too.
 fn first_rows(
     tx: &mut Tx<'_>,

@@ -24,6 +24,15 @@ import com.lark.oapi.service.approval.v4.model.ExternalInstance;
 import com.lark.oapi.service.approval.v4.model.GetExternalApprovalReq;
 import com.lark.oapi.service.approval.v4.model.ListExternalTaskReq;
 import com.lark.oapi.service.approval.v4.model.ListExternalTaskReqBody;
+import com.lark.oapi.service.approval.v4.model.CcSearch;
+import com.lark.oapi.service.approval.v4.model.GetInstanceReq;
+import com.lark.oapi.service.approval.v4.model.InstanceSearch;
+import com.lark.oapi.service.approval.v4.model.ListInstanceReq;
+import com.lark.oapi.service.approval.v4.model.QueryInstanceReq;
+import com.lark.oapi.service.approval.v4.model.QueryTaskReq;
+import com.lark.oapi.service.approval.v4.model.SearchCcInstanceReq;
+import com.lark.oapi.service.approval.v4.model.SearchTaskReq;
+import com.lark.oapi.service.approval.v4.model.TaskSearch;
 import com.lark.oapi.service.auth.v3.model.InternalAppAccessTokenReq;
 import com.lark.oapi.service.auth.v3.model.InternalAppAccessTokenReqBody;
 import com.lark.oapi.service.auth.v3.model.InternalTenantAccessTokenReq;
@@ -74,14 +83,34 @@ final class Calls {
         .check(CheckExternalInstanceReq.newBuilder()
             .checkExternalInstanceReqBody(said(asked, CheckExternalInstanceReqBody.class)).build(), options));
     calls.put("external_task.list", (by, asked, options) -> {
-      String size = query(asked, "page_size");
       return by.approval().v4().externalTask().list(ListExternalTaskReq.newBuilder()
-          .pageSize(size == null ? null : Integer.valueOf(size)).pageToken(query(asked, "page_token"))
+          .pageSize(size(asked)).pageToken(query(asked, "page_token"))
           .listExternalTaskReqBody(said(asked, ListExternalTaskReqBody.class)).build(), options);
     });
     calls.put("user_task.query", (by, asked, options) -> by.apaas().v1().userTask()
         .query(QueryUserTaskReq.newBuilder()
             .queryUserTaskReqBody(said(asked, QueryUserTaskReqBody.class)).build(), options));
+    calls.put("task.query", (by, asked, options) -> by.approval().v4().task()
+        .query(QueryTaskReq.newBuilder().pageSize(size(asked)).pageToken(query(asked, "page_token"))
+            .userId(query(asked, "user_id")).topic(query(asked, "topic"))
+            .userIdType(query(asked, "user_id_type")).build(), options));
+    calls.put("task.search", (by, asked, options) -> by.approval().v4().task()
+        .search(SearchTaskReq.newBuilder().pageSize(size(asked)).pageToken(query(asked, "page_token"))
+            .userIdType(query(asked, "user_id_type")).taskSearch(said(asked, TaskSearch.class)).build(), options));
+    calls.put("instance.query", (by, asked, options) -> by.approval().v4().instance()
+        .query(QueryInstanceReq.newBuilder().pageSize(size(asked)).pageToken(query(asked, "page_token"))
+            .userIdType(query(asked, "user_id_type")).instanceSearch(said(asked, InstanceSearch.class)).build(),
+            options));
+    calls.put("instance.search_cc", (by, asked, options) -> by.approval().v4().instance()
+        .searchCc(SearchCcInstanceReq.newBuilder().pageSize(size(asked)).pageToken(query(asked, "page_token"))
+            .userIdType(query(asked, "user_id_type")).ccSearch(said(asked, CcSearch.class)).build(), options));
+    calls.put("instance.get", (by, asked, options) -> by.approval().v4().instance()
+        .get(GetInstanceReq.newBuilder()
+            .instanceId(asked.getAsJsonObject("path").get("instance_id").getAsString()).build(), options));
+    calls.put("instance.list", (by, asked, options) -> by.approval().v4().instance()
+        .list(ListInstanceReq.newBuilder().pageSize(size(asked)).pageToken(query(asked, "page_token"))
+            .approvalCode(query(asked, "approval_code")).startTime(query(asked, "start_time"))
+            .endTime(query(asked, "end_time")).build(), options));
   }
 
   /** Whether external_tasks can be asked by the SDK's own call: OkHttp refuses a body with GET. */
@@ -183,6 +212,11 @@ final class Calls {
     JsonElement query = asked.get("query");
     JsonElement value = query == null || query.isJsonNull() ? null : query.getAsJsonObject().get(name);
     return value == null ? null : value.getAsString();
+  }
+
+  private static Integer size(JsonObject asked) {
+    String size = query(asked, "page_size");
+    return size == null ? null : Integer.valueOf(size);
   }
 
   private static JsonObject with(String name, JsonElement value) {
