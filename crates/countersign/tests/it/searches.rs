@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::flow::{FlowDetails, Instance, InstanceDetails, Logic, Part, Status, Task};
 use domain::person::AliasKind;
-use domain::{InstanceId, Millis, TaskId};
+use domain::{InstanceId, Millis, PersonId, TaskId};
 use engine::flows;
 use engine::people::{ImportedPerson, import};
 use serde_json::{Value, json};
@@ -864,6 +864,75 @@ async fn more_than_a_thousand_are_counted_as_many() {
     let data = oa.get(&listed, &Value::Null).await.data();
     assert_eq!(data["count"], json!({"total": 999, "has_more": true}));
     assert_eq!(oa.post(&searched, &body).await.data()["count"], 1_000);
+}
+
+#[tokio::test]
+async fn tasks_of_both_families_with_the_same_numbers_and_times_come_once_each() {
+    let hub = TestHub::new().await;
+    let oa = hub.app("cli_oa").await;
+    let code = oa.define("twins").await;
+    let mut payload = instance(&code, "twins", "PENDING", 1_000);
+    let made = |n: u64| task(&format!("t{n}"), "ann", "PENDING", 1_000);
+    payload["task_list"] = (0..7).map(made).chain([task("other", "bob", "DONE", 1)]).collect();
+    oa.sync(&payload).await;
+    let of_ann = |order: u64| json!({"user_id": "ann", "order": order});
+    let number = |entry: &Value| entry["task"]["task_id"].as_str().unwrap().to_owned();
+    let found = walk(&oa, SEARCH, "task_list", &of_ann(3), 5).await;
+    let numbers: Vec<String> = found.iter().map(number).collect();
+    assert_eq!(numbers.len(), 7);
+
+    let (tenant, same) = (hub.acme, numbers.clone());
+    let write = hub.hub.write(move |tx, cx| {
+        let mut who = Vec::new();
+        for user in ["ann", "bob"] {
+            let known = store::person::person_by_alias(tx, tenant, AliasKind::UserId, user)?;
+            who.push(known.unwrap());
+        }
+        let part =
+            |p: &PersonId| Part { person: *p, status: Status::InProcess, end_time: Millis(0) };
+        let task = |number: &String| Task {
+            id: TaskId(number.parse().unwrap()),
+            node: "node".to_owned(),
+            logic: Logic::All,
+            status: Status::InProcess,
+            start_time: Millis(1_000),
+            end_time: Millis(0),
+            parts: who.iter().map(part).collect(),
+            ccs: Vec::new(),
+        };
+        let details = FlowDetails { label: Vec::new(), namespace: "package".to_owned() };
+        let instance = Instance {
+            id: InstanceId(7),
+            flow: flows::define(tx, cx, tenant, "twin", &details)?,
+            initiator: who[0],
+            status: Status::InProcess,
+            start_time: Millis(1_000),
+            end_time: Millis(0),
+            details: InstanceDetails::default(),
+            tasks: same.iter().map(task).collect(),
+        };
+        flows::put(tx, cx, tenant, &instance)
+    });
+    write.await.unwrap();
+
+    // Of each number first the flow's, then the source's.
+    let twins = numbers.iter().enumerate().flat_map(|(n, id)| [id.clone(), format!("t{n}")]);
+    let twins: Vec<String> = twins.collect();
+    for order in [1, 3] {
+        let up = walk(&oa, SEARCH, "task_list", &of_ann(order), 5).await;
+        let mut seen: Vec<String> = up.iter().map(|entry| named(entry).0).collect();
+        assert_eq!(seen, twins);
+        let down = walk(&oa, SEARCH, "task_list", &of_ann(order - 1), 5).await;
+        seen.reverse();
+        assert_eq!(down.iter().map(|entry| named(entry).0).collect::<Vec<_>>(), seen);
+    }
+    // Each of the flow's is two people's, whom pages may part.
+    for order in [2, 3] {
+        let body = json!({"approval_code": "twin", "order": order});
+        let (found, counts) = counted(&oa, SEARCH, "task_list", &body, 5).await;
+        let all: BTreeSet<_> = found.iter().map(named).collect();
+        assert_eq!((found.len(), all.len(), counts), (14, 14, BTreeSet::from([14])));
+    }
 }
 
 #[tokio::test]

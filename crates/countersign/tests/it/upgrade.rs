@@ -134,6 +134,10 @@ async fn upgrade(place: &Place, version: usize, names: &[String]) {
         assert_eq!(place.ask(&["doctor"])["faults"], json!([]));
     }
     assert!(server.stop());
+    // The definitions that tasks repeat are looked after from then on.
+    place.sql("UPDATE external_task SET definition_id = 1");
+    let doctor = place.command().arg("doctor").output().unwrap();
+    assert!(text(&doctor).contains("has another definition"), "{}", text(&doctor));
 }
 
 /// How many tasks of flows the person of the test has.
