@@ -25,6 +25,11 @@ impl Endpoint {
     pub(crate) fn takes_custom_apps_only(&self) -> bool {
         self.path.starts_with("/open-apis/apaas/")
     }
+
+    /// Whether it takes the server's admin key instead of an app's token.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.path.starts_with("/admin/")
+    }
 }
 
 const APPROVAL: &str = "approval:approval";

@@ -28,6 +28,10 @@ pub(crate) enum Code {
     FlowParam,
     UnknownDefinition,
     UnknownPerson,
+    AdminOff,
+    AdminKey,
+    AdminMissing,
+    AdminRule,
     Busy,
     Unknown,
     Internal,
@@ -65,6 +69,19 @@ impl Code {
             Self::FlowParam => (2_320_001, BAD, "param is invalid"),
             Self::UnknownDefinition => (1_390_002, BAD, "approval code not found"),
             Self::UnknownPerson => (1_390_004, BAD, "user_id or open_id not found"),
+            // Own figures, outside of what the platform uses.
+            Self::AdminKey => (
+                7_100_401,
+                StatusCode::UNAUTHORIZED,
+                "The admin API takes the server's admin key, as `Authorization: Bearer <key>`.",
+            ),
+            Self::AdminOff => (
+                7_100_403,
+                StatusCode::FORBIDDEN,
+                "The admin API is off: an operator sets admin.key or admin.key_file.",
+            ),
+            Self::AdminMissing => (7_100_404, StatusCode::NOT_FOUND, "There is no such thing."),
+            Self::AdminRule => (7_100_409, StatusCode::CONFLICT, "A rule does not allow this."),
             Self::Busy => (
                 1_395_001,
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
@@ -25,8 +25,8 @@ use crate::fault::{Code, Fault};
 use crate::limit::{Key, Tier};
 use crate::{Api, ChatHook, Peer};
 use crate::{
-    external_approvals, external_instances, external_tasks, flow_actions, flow_chat, flow_execute,
-    log_id, openapi, tokens, user_task,
+    admin, external_approvals, external_instances, external_tasks, flow_actions, flow_chat,
+    flow_execute, log_id, openapi, tokens, user_task,
 };
 
 /// The largest request body, in bytes. Own figure: 300 tasks with long texts fit four times over.
@@ -144,6 +144,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         .add(&endpoints::ROLL_BACK, flow_actions::rollback)
         .add(&endpoints::ROLLBACK_POINTS, flow_actions::rollback_points)
         .add(&endpoints::CHAT_GROUP, flow_chat::chat_group);
+    let routes = admin::add_to(routes);
     let document = Bytes::from(openapi::document(&routes.described));
     let page = Bytes::from_static(openapi::PAGE.as_bytes());
     let lost = Arc::clone(api);
@@ -159,18 +160,19 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
 }
 
 /// What was routed so far.
-struct Routes<'a> {
+pub(crate) struct Routes<'a> {
     router: Router,
     api: &'a Arc<Api>,
     described: Vec<&'static Endpoint>,
 }
 
 impl Routes<'_> {
-    fn add<F>(mut self, endpoint: &'static Endpoint, handler: fn(Call) -> F) -> Self
+    pub(crate) fn add<F>(mut self, endpoint: &'static Endpoint, handler: fn(Call) -> F) -> Self
     where
         F: Future<Output = Result<Reply, Fault>> + Send + 'static,
     {
-        let filter = MethodFilter::try_from(endpoint.method.clone()).expect("GET and POST only");
+        let filter =
+            MethodFilter::try_from(endpoint.method.clone()).expect("methods that routes know");
         let meters = Meters::of(endpoint);
         let serve = || {
             let (api, meters) = (Arc::clone(self.api), meters.clone());
@@ -270,6 +272,10 @@ async fn admit(
         reset: Some((over.limit, over.reset)),
         ..Fault::new(Code::RateLimit)
     })?;
+    // Calls are counted first: nobody tries keys faster than the limit.
+    if endpoint.is_admin() {
+        admit_administrator(api, headers)?;
+    }
     if let (Some(caller), Some(scopes)) = (&caller, endpoint.scopes)
         && !caller.may(scopes)
     {
@@ -284,10 +290,22 @@ async fn admit(
     Ok(caller)
 }
 
-async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Fault> {
+/// Whether a request has the server's admin key.
+fn admit_administrator(api: &Api, headers: &HeaderMap) -> Result<(), Fault> {
+    let key = api.admin.as_ref().ok_or_else(|| Fault::new(Code::AdminOff))?;
+    let given = bearer(headers).ok_or_else(|| Fault::new(Code::AdminKey))?;
+    if key.is(given) { Ok(()) } else { Err(Fault::new(Code::AdminKey)) }
+}
+
+/// What stands behind `Bearer `, if anything does.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|header| header.strip_prefix("Bearer ")).map(str::trim);
-    let token = token.filter(|t| !t.is_empty()).ok_or_else(|| Fault::new(Code::NoToken))?;
+    token.filter(|token| !token.is_empty())
+}
+
+async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Fault> {
+    let token = bearer(headers).ok_or_else(|| Fault::new(Code::NoToken))?;
     if token.starts_with("u-") || token.starts_with("eyJ") {
         return Err(Fault::new(Code::UserToken));
     }
@@ -418,6 +436,9 @@ fn fault_response(fault: &Fault, log_id: &str) -> Response {
     if let Some((limit, reset)) = fault.reset {
         headers.insert("x-ogw-ratelimit-limit", limit.into());
         headers.insert("x-ogw-ratelimit-reset", reset.into());
+    }
+    if fault.status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if fault.status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -32,7 +32,7 @@ const KINDS: Words<Kind> = &[
 ];
 
 /// Most languages of one text. Own figure.
-const LANGUAGES: usize = 50;
+pub(crate) const LANGUAGES: usize = 50;
 /// Most lines that sum up an instance (documentation of the clients).
 const SUMMARIES: usize = 20;
 
@@ -93,7 +93,7 @@ fn person(object: &Object<'_>) -> ImportedPerson {
     person
 }
 
-fn texts(object: &Object<'_>, name: &str) -> Vec<LangText> {
+pub(crate) fn texts(object: &Object<'_>, name: &str) -> Vec<LangText> {
     let read = |text: &Object<'_>| {
         let code = text.required_text("language_code", ID_CHARS);
         (code, text.required_text("text", TEXT_CHARS))

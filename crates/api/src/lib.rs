@@ -3,6 +3,7 @@
 //! Owns names of members, wire codes, paging bounds, limits and tokens' headers. Knows no rules and
 //! no SQL: a handler reads its input, runs one use case and writes the answer.
 
+mod admin;
 mod cards;
 mod endpoints;
 mod events;
@@ -31,7 +32,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use engine::Hub;
+use engine::{AdminKey, Hub};
 
 pub use cards::renderers;
 pub use endpoints::{ALL_SCOPES, READ_SCOPES};
@@ -51,6 +52,8 @@ pub struct Api {
     pub slow_ms: u64,
     /// Whether every request is logged.
     pub access_log: bool,
+    /// What callers of the admin API must know; without it that API is off.
+    pub admin: Option<AdminKey>,
     /// Makes groups in which people talk about a task; without it, who asks for one is told so.
     pub chat: Option<ChatHook>,
 }

@@ -93,6 +93,14 @@ pub(crate) fn word<T: Copy + PartialEq>(words: Words<T>, value: T) -> &'static s
     words.iter().find(|(_, v)| *v == value).map_or("", |(word, _)| word)
 }
 
+/// Kinds of ids of people in the admin API; the first is the default.
+pub(crate) const ADMIN_ID_TYPE: Words<AliasKind> = &[
+    ("user_id", AliasKind::UserId),
+    ("open_id", AliasKind::OpenId),
+    ("union_id", AliasKind::UnionId),
+    ("kunlun_user_id", AliasKind::Kunlun),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

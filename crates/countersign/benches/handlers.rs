@@ -100,7 +100,14 @@ fn main() {
     let sample = runtime.block_on(fill(&hub));
     // The limiter counts every request, but nobody may be refused.
     let limits = Limits::own(u32::MAX, u32::MAX);
-    let router = api::router(Api { hub, limits, slow_ms: u64::MAX, access_log: false, chat: None });
+    let router = api::router(Api {
+        hub,
+        limits,
+        slow_ms: u64::MAX,
+        access_log: false,
+        admin: None,
+        chat: None,
+    });
     let token = runtime.block_on(token(&router));
 
     let stamps = runtime.block_on(stamps(&router, &token));

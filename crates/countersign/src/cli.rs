@@ -419,7 +419,7 @@ pub enum AuditCommand {
 #[derive(Debug, Subcommand)]
 pub enum PeopleCommand {
     /// Import people from a CSV file: user_id, open_id, union_id, kunlun_user_id, name,
-    /// name_<language>, department
+    /// name_<language>, department, more_departments, leader_user_id, leads, roles
     Import {
         /// The file, with a line of column names
         file: PathBuf,
@@ -430,6 +430,45 @@ pub enum PeopleCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Hand everything that waits for one person over to another, as for somebody who leaves; tasks of
+    /// source systems stay
+    HandOver(HandOverArgs),
+}
+
+/// `people hand-over`
+#[derive(Args, Debug)]
+pub struct HandOverArgs {
+    /// Whose open tasks move, by id
+    #[arg(long, value_name = "ID")]
+    pub from: String,
+    /// Who gets them, by id
+    #[arg(long, value_name = "ID")]
+    pub to: String,
+    /// The kind of both ids
+    #[arg(long, value_enum, default_value_t = IdType::UserId)]
+    pub id_type: IdType,
+    /// Only tell what would move
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The key of their tenant
+    #[arg(long)]
+    pub tenant: String,
+    /// Where the settings and the data are.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Kinds of ids of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IdType {
+    /// The tenant's own.
+    UserId,
+    /// That of one application.
+    OpenId,
+    /// That of one vendor's applications.
+    UnionId,
+    /// That of human tasks.
+    KunlunUserId,
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub const DEFAULTS: &str = include_str!("../../../config.default.toml");
 #[expect(missing_docs, reason = "config.default.toml documents each")]
 pub struct Config {
     pub server: Server,
+    pub admin: Admin,
     pub observe: Observe,
     pub data: Data,
     pub database: Database,
@@ -53,6 +54,14 @@ impl Server {
             (cert, key) => Ok(Some(Files { cert: cert.into(), key: key.into() })),
         }
     }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each")]
+pub struct Admin {
+    pub key: SecretString,
+    pub key_file: PathBuf,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use api::{ALL_SCOPES, Api, READ_SCOPES};
+use engine::AdminKey;
 use engine::demo::{APP, OTHER, Plan, READER, Sample, TENANT};
+use engine::demo_organisation::organise;
 use engine::flow_run::definitions;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -14,10 +16,13 @@ use crate::cli::{DevArgs, LimitsArg};
 use crate::config::{Config, Profile};
 use crate::operate::find_tenant;
 use crate::output::Output;
-use crate::serve::{follow_joins, follow_time};
+use crate::serve::{follow_hand_overs, follow_joins, follow_time};
 use crate::server::{serve, stop_signal};
 use crate::tls::{Tls, self_signed};
 use crate::{deliver, observe, open};
+
+/// The key of the demo's admin API; for trying out, like the secrets of its apps.
+const ADMIN_KEY: &str = "demo-admin-key";
 
 pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     let mut config = Config::defaults()?;
@@ -54,10 +59,12 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
     bar.finish_and_clear();
     let tenant = find_tenant(&hub, TENANT.to_owned()).await?;
     hub.write(move |tx, cx| {
+        organise(tx, cx, tenant)?;
         FLOWS.iter().try_for_each(|flow| definitions::apply(tx, cx, tenant, flow).map(drop))
     })
     .await?;
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let handing = tokio::spawn(follow_hand_overs(Arc::clone(&hub)));
     let client = deliver::client()?;
     let sending = tokio::spawn(deliver::follow(Arc::clone(&hub), client));
     let timing = tokio::spawn(follow_time(Arc::clone(&hub)));
@@ -70,10 +77,11 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> Result<()> {
         limits: config.limits.windows(),
         slow_ms: config.log.slow_ms,
         access_log: false,
+        admin: Some(AdminKey::new(&ADMIN_KEY.into())),
         chat: None,
     };
     serve(listener, tls, api::router(api), stop).await;
-    for task in [joins, sending, timing] {
+    for task in [joins, handing, sending, timing] {
         task.abort();
         let _ = task.await;
     }
@@ -111,6 +119,7 @@ fn summary(url: &str, cert: Option<&str>, sample: &Sample) -> Value {
         "instance_id": sample.instance_id,
         "user_id": sample.user_id,
         "kunlun_user_id": sample.kunlun_user_id,
+        "admin_key": ADMIN_KEY,
         "pid": std::process::id(),
     })
 }

@@ -1,4 +1,5 @@
-//! The server's keys, from a file or the settings: one a line, in hexadecimal; the first signs.
+//! The server's keys, from a file or the settings: one a line, in hexadecimal; the first signs. And
+//! the key of the admin API.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -8,10 +9,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use engine::keys::{KEY_BYTES, Keyring};
-use secrecy::ExposeSecret;
+use engine::{ADMIN_KEY_CHARS, AdminKey};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock;
-use crate::config::Server;
+use crate::config::{Admin, Server};
 
 const NAME: &str = "server.key";
 
@@ -42,6 +44,30 @@ pub(crate) fn given(server: &Server) -> Result<Option<Keyring>> {
         return Ok(None);
     }
     of_file(&server.key_file).map(Some)
+}
+
+/// The key of the admin API: the setting, or what a file holds. `None` when there is neither, which
+/// leaves that API off.
+pub(crate) fn admin(admin: &Admin) -> Result<Option<AdminKey>> {
+    let (own, file) = (admin.key.expose_secret(), &admin.key_file);
+    let (key, shown) = match (own.is_empty(), file.as_os_str().is_empty()) {
+        (true, true) => return Ok(None),
+        (false, false) => bail!("admin.key and admin.key_file are both set: one of them is enough"),
+        (false, true) => (admin.key.clone(), "admin.key".to_owned()),
+        (true, false) => {
+            let shown = file.display().to_string();
+            let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+            (SecretString::from(text.trim()), shown)
+        }
+    };
+    let text = key.expose_secret();
+    if text.chars().count() < ADMIN_KEY_CHARS || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        bail!(
+            "the key in {shown} must have at least {ADMIN_KEY_CHARS} characters, no spaces and only \
+             ASCII; `openssl rand -hex 32` makes one"
+        );
+    }
+    Ok(Some(AdminKey::new(&key)))
 }
 
 fn of_file(file: &Path) -> Result<Keyring> {

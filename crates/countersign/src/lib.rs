@@ -19,6 +19,7 @@ pub mod observe;
 mod open;
 mod operate;
 mod output;
+mod people;
 mod people_csv;
 mod serve;
 pub mod server;

@@ -3,15 +3,14 @@
 use anyhow::{Context, Result, bail};
 use domain::Millis;
 use engine::access::tenant_create;
-use engine::people::Imported;
 use engine::{Error, Hub};
 use serde_json::json;
 use store::access::tenant_all;
 
-use crate::cli::{Operate, PeopleCommand, Place, ServeArgs, TenantCommand};
+use crate::cli::{Operate, Place, ServeArgs, TenantCommand};
 use crate::config::Config;
 use crate::output::Output;
-use crate::{apps, audit, copy, import, migrate, open, people_csv};
+use crate::{apps, audit, copy, import, migrate, open, people};
 
 pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
     match command {
@@ -20,9 +19,7 @@ pub(crate) async fn run(command: Operate, output: Output) -> Result<()> {
         }
         Operate::Tenant(TenantCommand::List { place }) => list_tenants(&place, output).await,
         Operate::App(command) => apps::run(command, output).await,
-        Operate::People(PeopleCommand::Import { file, tenant, place }) => {
-            import_people(&place, &file, tenant, output).await
-        }
+        Operate::People(command) => people::run(command, output).await,
         Operate::Audit(command) => audit::run(command, output).await,
         Operate::Import { file, slice, tenant, place } => {
             import::run(config(&place)?, &file, tenant, slice, output).await
@@ -67,56 +64,6 @@ pub(crate) fn date(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at.get())
         .map(|time| time.strftime("%Y-%m-%d").to_string())
         .unwrap_or_default()
-}
-
-/// People in one transaction.
-const SLICE: usize = 200;
-
-async fn import_people(
-    place: &Place,
-    file: &std::path::Path,
-    tenant_key: String,
-    output: Output,
-) -> Result<()> {
-    let people = people_csv::read(file)?;
-    let hub = open::existing(&config(place)?).await?;
-    let tenant = find_tenant(&hub, tenant_key).await?;
-    let (mut created, mut updated, mut joined) = (0, 0, 0);
-    let mut refused = Vec::new();
-    for slice in people.chunks(SLICE) {
-        let lines = slice.to_vec();
-        let outcomes = hub
-            .write(move |tx, cx| {
-                let each = lines.iter();
-                each.map(|(_, person)| engine::people::import(tx, cx, tenant, person)).collect()
-            })
-            .await?;
-        let outcomes: Vec<Result<Imported, domain::Refusal>> = outcomes;
-        for ((line, _), outcome) in slice.iter().zip(outcomes) {
-            match outcome {
-                Ok(Imported::Created) => created += 1,
-                Ok(Imported::Updated) => updated += 1,
-                Ok(Imported::Joined) => joined += 1,
-                Err(refusal) => refused.push(format!("line {line}: {refusal}")),
-            }
-        }
-    }
-    let moved = hub.finish_joins().await?;
-    output.answer(
-        &format!(
-            "{created} created, {updated} updated, {joined} joined ({moved} instances moved), \
-             {} refused",
-            refused.len()
-        ),
-        &json!({
-            "created": created, "updated": updated, "joined": joined, "moved_instances": moved,
-            "refused": refused,
-        }),
-    );
-    if !refused.is_empty() {
-        bail!("some lines were refused, the others are imported:\n{}", refused.join("\n"));
-    }
-    Ok(())
 }
 
 pub(crate) async fn find_tenant(hub: &Hub, key: String) -> Result<domain::TenantId> {

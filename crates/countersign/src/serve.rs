@@ -15,13 +15,14 @@ use crate::config::{Config, address};
 use crate::output::Output;
 use crate::server::{serve, stop_signal};
 use crate::tls::Tls;
-use crate::{deliver, observe, open};
+use crate::{deliver, key, observe, open};
 
 pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     let config = Config::load(&args)?;
     observe::logs(&config.log)?;
     let metrics = observe::metrics()?;
     let asked = stop_signal()?;
+    let admin = key::admin(&config.admin)?;
     let _lock = open::lock(&config)?;
     let hub = open::hub(&config).await?;
 
@@ -41,6 +42,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     }
     tokio::spawn(observe::upkeep(metrics));
     let joins = tokio::spawn(follow_joins(Arc::clone(&hub)));
+    let handing = tokio::spawn(follow_hand_overs(Arc::clone(&hub)));
     let folding = tokio::spawn(fold_counts(Arc::clone(&hub)));
     let client = deliver::client()?;
     let chat = deliver::chat_hook(&config.flows.chat_webhook, &client)?;
@@ -65,6 +67,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
         limits: config.limits.windows(),
         slow_ms: config.log.slow_ms,
         access_log: config.log.access,
+        admin,
         chat,
     };
     if let Some(tls) = &tls {
@@ -72,7 +75,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> Result<()> {
     }
     serve(listener, tls, api::router(api), wait(stopped)).await;
     // The data is closed before the folder's lock goes.
-    for task in [joins, folding, sending, timing] {
+    for task in [joins, handing, folding, sending, timing] {
         task.abort();
         let _ = task.await;
     }
@@ -104,6 +107,19 @@ pub(crate) async fn follow_joins(hub: Arc<Hub>) {
             Ok(0) => {}
             Ok(instances) => tracing::info!(instances, "moved what joined people had"),
             Err(error) => tracing::warn!(%error, "joins are not finished and will be tried again"),
+        }
+    }
+}
+
+/// Moves open tasks of people who hand over, for as long as the server runs; as often as joins.
+pub(crate) async fn follow_hand_overs(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(JOINS_EVERY);
+    loop {
+        ticks.tick().await;
+        match hub.finish_hand_overs().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "handed over"),
+            Err(error) => tracing::warn!(%error, "hand-overs are not done and will be tried again"),
         }
     }
 }
@@ -145,6 +161,11 @@ pub(crate) async fn follow_time(hub: Arc<Hub>) {
             Ok(0) => {}
             Ok(instances) => tracing::info!(instances, "did what was due in flows"),
             Err(error) => tracing::warn!(%error, "time stands still in flows; tried again"),
+        }
+        match hub.refresh_substitutes().await {
+            Ok(0) => {}
+            Ok(instances) => tracing::info!(instances, "substitutes come and go"),
+            Err(error) => tracing::warn!(%error, "substitutes are not up to date; tried again"),
         }
         match hub.anchor().await {
             Ok(0) => {}

@@ -205,6 +205,42 @@ impl Instance {
             task.ccs.dedup();
         }
     }
+
+    /// Gives what is open for `from`, also before their turn, to `to`. Who has an open part in a task
+    /// already gets no second one. Says how many tasks changed.
+    pub fn hand_over(&mut self, from: PersonId, to: PersonId) -> usize {
+        let open = self.tasks.iter_mut().filter(|task| task.is_open());
+        open.map(|task| task.hand_over(from, to)).filter(|changed| *changed).count()
+    }
+}
+
+impl Task {
+    fn hand_over(&mut self, from: PersonId, to: PersonId) -> bool {
+        let is_open = |part: &Part| matches!(part.status, Status::InProcess | Status::Unstarted);
+        let (mut changed, mut was_in_turn) = (false, false);
+        let mut known = self.parts.iter().any(|part| part.person == to && is_open(part));
+        let mut kept = Vec::with_capacity(self.parts.len());
+        for mut part in std::mem::take(&mut self.parts) {
+            if part.person == from && from != to && is_open(&part) {
+                changed = true;
+                if known {
+                    was_in_turn |= part.status == Status::InProcess;
+                    continue;
+                }
+                part.person = to;
+                known = true;
+            }
+            kept.push(part);
+        }
+        self.parts = kept;
+        // In turn, whoever comes next is asked when a part before theirs is gone.
+        let waits = self.parts.iter().any(|part| part.status == Status::InProcess);
+        let next = self.parts.iter_mut().find(|part| part.status == Status::Unstarted);
+        if let Some(next) = next.filter(|_| was_in_turn && !waits) {
+            next.status = Status::InProcess;
+        }
+        changed
+    }
 }
 
 /// A change of one task, as the flow engine makes it.

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod inbox;
 pub mod instance;
 pub mod limits;
+pub mod organisation;
 pub mod person;
 pub mod process;
 pub mod refusal;

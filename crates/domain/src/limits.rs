@@ -61,3 +61,16 @@ pub const FLOW_BYTES: usize = 262_144;
 pub const FLOW_DEPTH: usize = 24;
 /// A person is urged about a task once in so many milliseconds. Own figure: ten minutes.
 pub const URGE_INTERVAL_MS: i64 = 600_000;
+/// Longest id of a department or a role, in characters: that of a person's department in an import,
+/// which was any text before it became one. Own figure.
+pub const ORGANISATION_ID_CHARS: usize = 256;
+/// Most departments of one person. Own figure.
+pub const DEPARTMENTS_PER_PERSON: usize = 50;
+/// How many departments may lie above one another. Own figure.
+pub const DEPARTMENT_DEPTH: usize = 50;
+/// Most roles of one person. Own figure.
+pub const ROLES_PER_PERSON: usize = 100;
+/// Most people with one role. Own figure: a node takes 200 of those who are there.
+pub const ROLE_MEMBERS: usize = 1_000;
+/// Most times of one person to be away that are not over yet. Own figure.
+pub const SUBSTITUTIONS: usize = 100;

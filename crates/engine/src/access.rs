@@ -31,6 +31,11 @@ impl Caller {
     }
 }
 
+/// The tenant with a key.
+pub fn tenant_id(tx: &mut Tx<'_>, key: &str) -> Result<Option<TenantId>> {
+    Ok(rows::tenant_by_key(tx, key)?.map(|tenant| tenant.id))
+}
+
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenFault {

@@ -1,89 +1,101 @@
-//! Who is who, asked while a flow moves on: the rules' questions about people, answered from rows.
+//! The company as flows ask about it, answered from rows.
 //!
-//! The rules cannot hear that a read failed. The first failure is kept here, "nobody" is answered,
-//! and whoever asked the rules takes the failure afterwards and throws the outcome away.
+//! The rules take a directory that cannot fail, so the first failure of the store is kept, everything
+//! after it is answered "nobody", and whoever gave the directory to the rules takes the failure
+//! afterwards and throws their outcome away.
+//!
+//! Each question is one statement, and a person is read once. Chains are bounded by who asks.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use domain::limits::{ROLE_MEMBERS, STAND_INS};
 use domain::person::AliasKind;
 use domain::process::{Directory, Profile};
 use domain::{Millis, PersonId, TenantId};
-use store::Tx;
-use store::person as rows;
+use store::organisation::{department_get, role_members_present, roles_of, standing};
+use store::person::person_by_alias;
+use store::substitution::substitutes_at;
+use store::{Error, Tx};
 
-use crate::{Error, Result};
+use crate::Result;
 
-/// The people of one tenant, for one use case.
-pub(crate) struct People<'a, 't>(RefCell<Asked<'a, 't>>);
-
-struct Asked<'a, 't> {
-    tx: &'a mut Tx<'t>,
+/// A tenant's people within one transaction.
+pub struct Company<'c, 't> {
+    inner: RefCell<Inner<'c, 't>>,
     tenant: TenantId,
-    /// The rules ask about the same people again and again.
-    profiles: HashMap<PersonId, Option<Profile>>,
-    failure: Option<Error>,
 }
 
-impl<'a, 't> People<'a, 't> {
-    pub(crate) fn new(tx: &'a mut Tx<'t>, tenant: TenantId) -> Self {
-        let profiles = HashMap::new();
-        Self(RefCell::new(Asked { tx, tenant, profiles, failure: None }))
-    }
-
-    /// To be asked before anything that followed from the answers is used.
-    pub(crate) fn finish(self) -> Result<()> {
-        self.0.into_inner().failure.map_or(Ok(()), Err)
-    }
+struct Inner<'c, 't> {
+    tx: &'c mut Tx<'t>,
+    known: HashMap<PersonId, Option<Profile>>,
+    fault: Option<Error>,
 }
 
-impl Asked<'_, '_> {
+impl<'c, 't> Company<'c, 't> {
+    /// The people of a tenant, as the transaction sees them.
+    pub fn new(tx: &'c mut Tx<'t>, tenant: TenantId) -> Self {
+        let inner = Inner { tx, known: HashMap::new(), fault: None };
+        Self { inner: RefCell::new(inner), tenant }
+    }
+
+    /// Whether every question was answered. What the rules made of the answers counts only then.
+    pub fn finish(self) -> Result<()> {
+        self.inner.into_inner().fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    /// Asks the store, unless it has failed before.
     fn ask<T: Default>(
-        &mut self,
-        read: impl FnOnce(&mut Tx<'_>, TenantId) -> store::Result<T>,
+        &self,
+        question: impl FnOnce(&mut Tx<'_>, TenantId) -> store::Result<T>,
     ) -> T {
-        if self.failure.is_some() {
+        let mut inner = self.inner.borrow_mut();
+        if inner.fault.is_some() {
             return T::default();
         }
-        read(self.tx, self.tenant).unwrap_or_else(|error| {
-            self.failure = Some(error.into());
+        question(inner.tx, self.tenant).unwrap_or_else(|fault| {
+            inner.fault = Some(fault);
             T::default()
         })
     }
 }
 
-impl Directory for People<'_, '_> {
+impl Directory for Company<'_, '_> {
     fn person(&self, user_id: &str) -> Option<PersonId> {
-        self.0
-            .borrow_mut()
-            .ask(|tx, tenant| rows::person_by_alias(tx, tenant, AliasKind::UserId, user_id))
+        self.ask(|tx, tenant| person_by_alias(tx, tenant, AliasKind::UserId, user_id))
     }
 
     fn profile(&self, person: PersonId) -> Option<Profile> {
-        let mut asked = self.0.borrow_mut();
-        if let Some(known) = asked.profiles.get(&person) {
+        if let Some(known) = self.inner.borrow().known.get(&person) {
             return known.clone();
         }
-        let profile = asked.ask(|tx, tenant| {
-            let Some(found) = rows::person_get(tx, tenant, person)? else { return Ok(None) };
-            let aliases = rows::person_aliases(tx, tenant, person)?;
-            let own = aliases.into_iter().find(|(kind, _)| *kind == AliasKind::UserId);
-            let user_id = own.map(|(_, value)| value).unwrap_or_default();
-            Ok(Some(Profile { user_id, department: found.department, ..Profile::default() }))
-        });
-        asked.profiles.insert(person, profile.clone());
+        let profile = self.ask(|tx, tenant| profile(tx, tenant, person));
+        self.inner.borrow_mut().known.insert(person, profile.clone());
         profile
     }
 
-    fn department_leader(&self, _: &str) -> Option<PersonId> {
-        None
+    fn department_leader(&self, department: &str) -> Option<PersonId> {
+        self.ask(|tx, tenant| department_get(tx, tenant, department))?.leader
     }
 
-    fn role(&self, _: &str) -> Vec<PersonId> {
-        Vec::new()
+    fn role(&self, role: &str) -> Vec<PersonId> {
+        self.ask(|tx, tenant| role_members_present(tx, tenant, role, ROLE_MEMBERS))
     }
 
-    fn substitutes(&self, _: PersonId, _: Millis) -> Vec<PersonId> {
-        Vec::new()
+    fn substitutes(&self, person: PersonId, at: Millis) -> Vec<PersonId> {
+        self.ask(|tx, tenant| substitutes_at(tx, tenant, person, at, STAND_INS))
     }
+}
+
+fn profile(tx: &mut Tx<'_>, tenant: TenantId, person: PersonId) -> store::Result<Option<Profile>> {
+    let present = standing(tx, tenant, person)?.filter(|standing| standing.left_at.is_none());
+    let Some(standing) = present else { return Ok(None) };
+    let aliases = store::person::person_aliases(tx, tenant, standing.id)?;
+    let user_id = aliases.into_iter().find(|(kind, _)| *kind == AliasKind::UserId);
+    Ok(Some(Profile {
+        user_id: user_id.map(|(_, value)| value).unwrap_or_default(),
+        department: standing.department,
+        leader: standing.leader,
+        roles: roles_of(tx, tenant, standing.id)?,
+    }))
 }

@@ -13,6 +13,9 @@ pub enum Error {
     /// The rules say no.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// A change of the organisation that the rules refuse.
+    #[error("{0}")]
+    Organisation(#[from] domain::organisation::Fault),
     /// A filter that may not be run.
     #[error("the filter is not valid: {0:?}")]
     Filter(Vec<(Part, Fault)>),
@@ -43,6 +46,13 @@ pub enum Error {
     /// A fault of this program or of its data; the text is for the log.
     #[error("{0}")]
     Internal(String),
+}
+
+impl Error {
+    /// Whether the same may succeed when it is tried again, so that nothing is to be concluded from it.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Unknown(_))
+    }
 }
 
 impl From<store::Error> for Error {

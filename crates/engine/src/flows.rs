@@ -99,6 +99,30 @@ pub(crate) fn reassign(
     Ok(true)
 }
 
+/// Gives what waits for `from` in an instance, or will, to `to`. Says how many tasks that were; `None`:
+/// its flow refuses it.
+pub(crate) fn hand_over(
+    tx: &mut Tx<'_>,
+    cx: &Context,
+    tenant: TenantId,
+    id: InstanceId,
+    (from, to): (PersonId, PersonId),
+) -> Result<Option<i64>> {
+    lock::hold(tx, tenant, Aggregate::FlowInstance(id))?;
+    if store::flow_run::run_exists(tx, tenant, id)? {
+        return flow_run::hand_over::hand_over(tx, cx, tenant, id, (from, to));
+    }
+    let Some(before) = table::instance_load(tx, tenant, id)? else { return Ok(Some(0)) };
+    let mut after = before.clone();
+    let tasks = after.hand_over(from, to);
+    if tasks > 0 {
+        save(tx, cx, tenant, Some(&before), &after)?;
+        let details = format!("{{\"from\":{from},\"to\":{to}}}");
+        table::history_append(tx, tenant, id, cx.now, "hand_over", None, &details)?;
+    }
+    Ok(Some(i64::try_from(tasks).unwrap_or(i64::MAX)))
+}
+
 pub(crate) fn save(
     tx: &mut Tx<'_>,
     cx: &Context,

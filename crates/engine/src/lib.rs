@@ -5,25 +5,30 @@
 //! outside.
 
 pub mod access;
+mod admin;
 pub mod card;
 pub mod check;
 mod copies;
 pub mod definitions;
 pub mod demo;
 mod demo_flows;
-mod directory;
+pub mod demo_organisation;
+pub mod directory;
 pub mod doctor;
 mod error;
 pub mod flow_run;
 pub mod flows;
+pub mod hand_over;
 mod hot;
 mod hub;
 pub mod import;
 pub mod inbox;
 pub mod keys;
+pub mod organisation;
 mod page;
 pub mod people;
 pub mod store_apps;
+pub mod substitutes;
 pub mod sync;
 pub mod tasks;
 mod token;
@@ -32,6 +37,7 @@ mod view;
 mod work;
 
 pub use access::{Caller, TokenFault};
+pub use admin::{ADMIN_KEY_CHARS, AdminKey};
 pub use copies::{FlowCard, Shown};
 pub use error::Error;
 pub use hub::{Context, Hub, Settings};

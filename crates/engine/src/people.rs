@@ -15,7 +15,7 @@ use store::lease::Work;
 use store::lock::{self, Aggregate};
 use store::person::{self as rows, Join, Person};
 
-use crate::{Context, Error, Hub, Result, flows, sync};
+use crate::{Context, Error, Hub, Result, flows, organisation, sync};
 
 /// Resolves the people of one payload, each only once.
 #[derive(Default)]
@@ -249,6 +249,9 @@ pub fn import(
         department: keep(&person.department, stored.as_ref().map(|s| &s.department)),
         stub: false,
     };
+    if stored.as_ref().map_or("", |stored| &stored.department) != merged.department {
+        organisation::make_department(tx, tenant, &merged.department)?;
+    }
     rows::person_put(tx, tenant, &merged, cx.now)?;
     Ok(Ok(outcome))
 }

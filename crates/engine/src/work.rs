@@ -75,6 +75,12 @@ impl Hub {
                 for tenant in store::person::tenants_with_joins(tx)? {
                     lost.push((tenant, Work::Joins));
                 }
+                for tenant in store::substitution::tenants_with_substitutions(tx)? {
+                    lost.push((tenant, Work::Substitutes));
+                }
+                for tenant in store::hand_over::tenants_with_hand_overs(tx)? {
+                    lost.push((tenant, Work::HandOvers));
+                }
                 for tenant in store::flow_run::tenants_with_timers(tx)? {
                     lost.push((tenant, Work::Timers));
                 }

@@ -19,6 +19,10 @@ pub enum Work {
     Timers,
     /// Anchors over the ends of histories.
     Anchors,
+    /// Bringing open tasks up to date when somebody begins or ends to be away.
+    Substitutes,
+    /// Moving open tasks of people who leave.
+    HandOvers,
 }
 
 impl Work {
@@ -28,6 +32,8 @@ impl Work {
             Self::Joins => 2,
             Self::Timers => 3,
             Self::Anchors => 4,
+            Self::Substitutes => 5,
+            Self::HandOvers => 6,
         }
     }
 }

@@ -16,6 +16,7 @@ mod value;
 
 pub mod access;
 pub mod audit;
+pub mod change;
 pub mod copy;
 pub mod definition;
 pub mod external;
@@ -23,14 +24,17 @@ pub mod flow;
 pub mod flow_history;
 pub mod flow_run;
 pub mod flow_version;
+pub mod hand_over;
 pub mod inbox;
 pub mod lease;
 pub mod list;
 pub mod lock;
+pub mod organisation;
 pub mod person;
 pub mod postgres;
 pub mod schema;
 pub mod store_app;
+pub mod substitution;
 pub mod watch;
 
 pub use error::Error;

@@ -20,6 +20,7 @@ pub(crate) const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_shared", include_str!("migrations/0003_shared.sql")),
     ("0004_store_apps", include_str!("migrations/0004_store_apps.sql")),
     ("0005_flows", include_str!("migrations/0005_flows.sql")),
+    ("0006_organisation", include_str!("migrations/0006_organisation.sql")),
 ];
 
 /// The table that says what was applied.

@@ -5,7 +5,7 @@ use domain::{Millis, PersonId, TenantId};
 
 use crate::lease::Work;
 use crate::watch::Piece;
-use crate::{Error, Result, Tx};
+use crate::{Error, Result, Tx, organisation};
 
 /// A person, without aliases.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,6 +241,7 @@ pub fn person_join(
          moved_instances, finished_at) VALUES ($1, $2, $3, $4, $5, 0, NULL)",
         &[tenant.into(), from.into(), into.into(), evidence.into(), now.into()],
     )?;
+    organisation::position_join(tx, tenant, from, into)?;
     tx.execute(
         "DELETE FROM person WHERE tenant_id = $1 AND person_id = $2",
         &[tenant.into(), from.into()],

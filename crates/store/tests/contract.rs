@@ -12,14 +12,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use domain::inbox::{Entry, Family, Key, List as Inbox, Relation, State};
+use domain::organisation::{Department, Role};
 use domain::person::AliasKind;
+use domain::process::Substitution;
 use domain::{AppId, DefinitionId, InstanceId, Millis, PersonId, TenantId};
 use secrecy::ExposeSecret;
 use store::inbox::{Question, ask, fold_deltas, lists_with_deltas, recount, repair, row_insert};
 use store::lease::{Work, hint, hint_done, hint_mark, hints, lease_end, lease_take};
 use store::list::{List, list_delete, list_insert, list_page};
 use store::lock::{Aggregate, hold};
+use store::organisation as org;
 use store::person::{Join, Person, alias_insert, person_insert, person_join};
+use store::substitution::{self, Range};
 use store::{Error, Options, Store, Tx, access, person, postgres};
 
 /// A store of one engine with a tenant that nobody else has.
@@ -585,4 +589,99 @@ async fn an_address_that_cannot_be_read_is_refused_without_repeating_its_passwor
         tokio::task::spawn_blocking(move || Store::connect(&options, Millis(0)).err().unwrap());
     let text = refused.await.unwrap().to_string();
     assert!(text.contains("postgres://user:password@host:5432/name") && !text.contains("hidden"));
+}
+
+fn department(id: &str, parent: &str, leader: Option<PersonId>) -> Department {
+    Department { id: id.into(), name: format!("{id} 部"), parent: parent.into(), leader }
+}
+
+#[tokio::test]
+async fn departments_roles_and_leaders_are_kept_and_name_who_people_are_today() {
+    for world in worlds().await {
+        let tenant = world.tenant;
+        let done = world.store.write(move |tx| {
+            let (ann, bob, anna) = (PersonId(1), PersonId(2), PersonId(3));
+            for id in [ann, bob, anna] {
+                person_insert(tx, tenant, &named(id), Millis(1))?;
+            }
+            let all = [department("a", "", Some(anna)), department("b", "a", None)];
+            for one in &all {
+                org::department_put(tx, tenant, one)?;
+            }
+            org::leader_put(tx, tenant, bob, Some(anna))?;
+            org::main_department_put(tx, tenant, anna, "a")?;
+            org::further_departments_put(tx, tenant, anna, &["b".into()])?;
+            for (role, person) in [("r", bob), ("r", anna), ("s", anna), ("r", bob)] {
+                let kept = Role { id: role.into(), name: "R".into() };
+                org::role_put(tx, tenant, &kept)?;
+                assert_eq!(org::role_get(tx, tenant, role)?, Some(kept));
+                org::role_member_insert(tx, tenant, role, person)?;
+            }
+            assert_eq!(org::department_use(tx, tenant, "a")?, (true, true));
+            assert_eq!(org::department_use(tx, tenant, "b")?, (false, true));
+            assert_eq!(org::departments_after(tx, tenant, "a", 9)?, [all[1].clone()]);
+
+            // Whoever was absorbed is who they turned out to be, wherever they are named.
+            person_join(tx, tenant, &Join { from: anna, into: ann }, "import", Millis(2))?;
+            let leader = org::department_get(tx, tenant, "a")?.unwrap().leader;
+            assert_eq!(leader, Some(ann));
+            assert_eq!(org::standing(tx, tenant, bob)?.unwrap().leader, Some(ann));
+            let today = org::standing(tx, tenant, anna)?.unwrap();
+            assert_eq!((today.id, &*today.department), (ann, "a"));
+            assert_eq!(org::role_members(tx, tenant, "r", PersonId(0), 9)?, [ann, bob]);
+            let members = org::members_after(tx, tenant, PersonId(0), 9)?;
+            assert_eq!(members[0].position.departments, ["a", "b"]);
+            assert_eq!(members[0].position.roles, ["r", "s"]);
+            assert_eq!(members.len(), 2);
+
+            org::left_put(tx, tenant, bob, Some(Millis(7)))?;
+            assert_eq!(org::standing(tx, tenant, bob)?.unwrap().left_at, Some(Millis(7)));
+            assert_eq!(org::role_members_present(tx, tenant, "r", 9)?, [ann]);
+            Ok::<_, Error>(())
+        });
+        done.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_next_range_is_found_and_whoever_stands_in_at_a_time() {
+    for world in worlds().await {
+        let tenant = world.tenant;
+        let done = world.store.write(move |tx| {
+            let range = |id: i64, substitute: i64, from: i64, until: i64| Range {
+                id,
+                what: Substitution {
+                    person: PersonId(1),
+                    substitute: PersonId(substitute),
+                    from: Millis(from),
+                    until: Millis(until),
+                },
+                due_at: Some(Millis(from)),
+                cursor: InstanceId(0),
+            };
+            let (first, second) = (range(1, 5, 10, 20), range(2, 6, 15, 30));
+            for range in [second, first] {
+                substitution::substitution_put(tx, tenant, &range)?;
+            }
+            let mut at = |at: i64, limit: usize| {
+                let found =
+                    substitution::substitutes_at(tx, tenant, PersonId(1), Millis(at), limit);
+                found.map(|people| people.iter().map(|person| person.get()).collect::<Vec<_>>())
+            };
+            assert_eq!((at(9, 9)?, at(10, 9)?, at(15, 9)?), (vec![], vec![5], vec![5, 6]));
+            assert_eq!((at(15, 1)?, at(20, 9)?, at(30, 9)?), (vec![5], vec![6], vec![]));
+            assert_eq!(substitution::substitution_next(tx, tenant)?, Some(first));
+            let done = Range { due_at: None, ..first };
+            substitution::substitution_put(tx, tenant, &done)?;
+            assert_eq!(substitution::substitution_next(tx, tenant)?, Some(second));
+            assert!(substitution::tenants_with_substitutions(tx)?.contains(&tenant));
+            let open = substitution::substitutions_of(tx, tenant, PersonId(1), Millis(20), 9)?;
+            assert_eq!(open, [second]);
+            substitution::substitution_delete(tx, tenant, 2)?;
+            assert_eq!(substitution::substitution_next(tx, tenant)?, None);
+            assert!(!substitution::tenants_with_substitutions(tx)?.contains(&tenant));
+            Ok::<_, Error>(())
+        });
+        done.await.unwrap();
+    }
 }

@@ -14,12 +14,14 @@ const GLOBAL: [&str; 7] =
     ["setting", "tenant", "app", "work_hint", "schema_migration", "store_app", "app_event"];
 
 /// Statements over all tenants, none of which is part of a request.
-const OVER_ALL: [(&str, &str); 5] = [
+const OVER_ALL: [(&str, &str); 7] = [
     ("SELECT max(newest) FROM", "once at start: ids go on above the newest"),
     ("SELECT DISTINCT tenant_id FROM inbox_delta", "once at start, and before a copy"),
     ("SELECT DISTINCT tenant_id FROM person_join", "once at start: joins that no hint names"),
     ("SELECT DISTINCT tenant_id FROM flow_run WHERE next", "once at start: timers no hint names"),
     ("SELECT DISTINCT tenant_id FROM flow_run WHERE seq", "once at start: histories to anchor"),
+    ("SELECT DISTINCT tenant_id FROM substitution", "once at start: ranges that no hint names"),
+    ("SELECT DISTINCT tenant_id FROM hand_over", "once at start: hand-overs that no hint names"),
 ];
 
 /// Files whose statements are no requests: shapes, copies and engines' own.

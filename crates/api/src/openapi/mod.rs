@@ -1,9 +1,10 @@
 //! The OpenAPI document: built from the table of endpoints that requests are routed by, the limits
 //! of the rules and the table of codes, so that it says what the server does.
 //!
-//! What each endpoint takes and answers is described in `tokens.rs`, `external.rs`, `flows.rs` and
-//! `operations.rs`.
+//! What each endpoint takes and answers is described in `tokens.rs`, `external.rs`, `flows.rs`,
+//! `operations.rs` and `admin.rs`.
 
+pub(crate) mod admin;
 mod external;
 mod flows;
 mod members;
@@ -68,6 +69,8 @@ const GUARDED: &[Code] = &[
     Code::TokenPrefix,
     Code::NoScope,
 ];
+/// What the admin API answers beside.
+const ADMINISTRATORS: &[Code] = &[Code::AdminKey, Code::AdminOff, Code::AdminMissing];
 
 /// What the server below answers without reading on, so without a body or a log id.
 const TOO_LONG: &[(&str, &str)] =
@@ -75,6 +78,7 @@ const TOO_LONG: &[(&str, &str)] =
 
 /// Name of the way in which callers say who they are.
 const TOKEN: &str = "tenant_access_token";
+const ADMIN_KEY: &str = "admin_key";
 
 const LOG_ID: &str = "#/components/headers/LogId";
 
@@ -107,6 +111,10 @@ pub(crate) fn document(endpoints: &[&'static Endpoint]) -> String {
                 "scheme": "bearer",
                 "description": "A tenant access token. The roles listed by an operation are \
                                 scopes of the app; any one of them is enough.",
+            }, ADMIN_KEY: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The server's admin key, which its operator sets.",
             }},
         },
     });
@@ -130,6 +138,9 @@ fn operation(endpoint: &'static Endpoint, id: &str, about: &Operation) -> Value 
     });
     if let Some(scopes) = endpoint.scopes {
         operation["security"] = scopes.iter().map(|scope| json!({TOKEN: [scope]})).collect();
+    }
+    if endpoint.is_admin() {
+        operation["security"] = json!([{ADMIN_KEY: []}]);
     }
     let mut parameters: Vec<Value> = Vec::new();
     let names = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{'));
@@ -170,7 +181,8 @@ fn rate(tier: Tier) -> Value {
 fn responses(endpoint: &Endpoint, about: &Operation) -> Value {
     let guarded = if endpoint.scopes.is_some() { GUARDED } else { &[] };
     let custom: &[Code] = if endpoint.takes_custom_apps_only() { &[Code::CustomOnly] } else { &[] };
-    let codes = COMMON.iter().chain(guarded).chain(custom).chain(about.codes);
+    let admin = if endpoint.is_admin() { ADMINISTRATORS } else { &[] };
+    let codes = COMMON.iter().chain(guarded).chain(custom).chain(admin).chain(about.codes);
     let mut by_status: Map<String, Value> = Map::new();
     for code in codes {
         let (number, status, msg) = code.row();
@@ -191,13 +203,10 @@ fn responses(endpoint: &Endpoint, about: &Operation) -> Value {
     }
     if endpoint.path.contains('{') {
         let text = json!({"schema": {"type": "string", "const": "404 page not found"}});
-        responses.insert(
-            "404".to_owned(),
-            json!({
-                "description": "The path has other segments.",
-                "content": {"text/plain": text},
-            }),
-        );
+        let lost = responses
+            .entry("404")
+            .or_insert_with(|| json!({"description": "The path has other segments."}));
+        lost["content"]["text/plain"] = text;
     }
     responses.into()
 }

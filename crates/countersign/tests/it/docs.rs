@@ -127,11 +127,7 @@ async fn every_endpoint_has_a_page_in_both_languages_that_names_all_its_members(
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 members.insert(parameter["name"].as_str().unwrap().to_owned());
             }
-            let segments = path.split('/').map(|part| match part.strip_prefix('{') {
-                Some(name) => format!(":{}", name.trim_end_matches('}')),
-                None => part.to_owned(),
-            });
-            let route = segments.collect::<Vec<_>>().join("/");
+            let route = path.replace('{', ":").replace('}', "");
             let method = method.to_uppercase();
             for language in LANGUAGES {
                 let text = page(&format!("{name}{language}"));
@@ -141,7 +137,7 @@ async fn every_endpoint_has_a_page_in_both_languages_that_names_all_its_members(
                 });
                 assert!(said, "{name}{language} does not say {method} {route}");
                 for scope in operation["security"].as_array().into_iter().flatten() {
-                    let scope = scope["tenant_access_token"][0].as_str().unwrap();
+                    let Some(scope) = scope["tenant_access_token"][0].as_str() else { continue };
                     assert!(text.contains(scope), "{name}{language} forgets the scope {scope}");
                 }
                 let named: BTreeSet<String> = quoted(&text)

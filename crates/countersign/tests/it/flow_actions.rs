@@ -352,6 +352,7 @@ async fn without_a_webhook_no_group_is_made_and_the_caller_is_told_why() {
         limits: Limits::off(),
         slow_ms: 60_000,
         access_log: false,
+        admin: None,
         chat: None,
     });
     let request = axum::http::Request::builder()

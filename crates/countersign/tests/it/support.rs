@@ -18,7 +18,7 @@ use domain::time::ManualClock;
 use domain::{Ids, Millis, TenantId};
 use engine::access::{NewApp, Owner, app_create, tenant_create};
 use engine::keys::Keyring;
-use engine::{Hub, Options, PostgresOptions, Settings, Store};
+use engine::{AdminKey, Hub, Options, PostgresOptions, Settings, Store};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -35,6 +35,9 @@ pub const INSTANCES: &str = "/open-apis/approval/v4/external_instances";
 pub const CHECK: &str = "/open-apis/approval/v4/external_instances/check";
 pub const USER_TASKS: &str = "/open-apis/apaas/v1/user_task/query";
 pub const TASKS: &str = "/open-apis/approval/v4/external_tasks";
+
+/// The key of the admin API.
+pub const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// A server in this process with two tenants and four apps.
 pub struct TestHub {
@@ -75,6 +78,8 @@ pub struct Setup {
     /// How many rows, and how many nodes, a node of a long list covers.
     pub node_size: (i64, i64),
     pub hot_set_bytes: u64,
+    /// Whether the admin API is on, with the key [`ADMIN_KEY`].
+    pub admin: bool,
     /// The server with its data, if not a file.
     pub database: Option<String>,
 }
@@ -86,6 +91,7 @@ impl Default for Setup {
             create_people: true,
             node_size: (256, 64),
             hot_set_bytes: HOT_SETS[2],
+            admin: true,
             database: database(),
         }
     }
@@ -156,7 +162,7 @@ impl TestHub {
         };
         let hub = hub(store, &clock, seed, &setup);
         let (acme, other) = found_companies(&hub, &suffix).await;
-        let (requests, router) = (AtomicUsize::new(0), router(&hub, setup.limits));
+        let (requests, router) = (AtomicUsize::new(0), router(&hub, setup.limits, setup.admin));
         Self { hub, clock, acme, other, suffix, requests, router, data }
     }
 
@@ -170,7 +176,7 @@ impl TestHub {
             other: like.other,
             suffix: like.suffix.clone(),
             requests: AtomicUsize::new(0),
-            router: router(&hub, Limits::off()),
+            router: router(&hub, Limits::off(), true),
             hub,
             data: tempfile::tempdir().unwrap(),
         }
@@ -208,6 +214,12 @@ impl TestHub {
     pub async fn finish_joins(&self) -> usize {
         let acme = self.hub.finish_joins_of(self.acme).await.unwrap();
         acme + self.hub.finish_joins_of(self.other).await.unwrap()
+    }
+
+    /// Goes on with hand-overs of this hub's tenants.
+    pub async fn finish_hand_overs(&self) -> i64 {
+        let acme = self.hub.finish_hand_overs_of(self.acme).await.unwrap();
+        acme + self.hub.finish_hand_overs_of(self.other).await.unwrap()
     }
 
     async fn fold_now_and_then(&self) {
@@ -268,6 +280,19 @@ impl TestHub {
         }
     }
 
+    /// A call of the admin API in the tenant `acme`; `path` comes after its version.
+    pub async fn admin(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.admin_of("acme", method, path, body).await
+    }
+
+    /// The same in a tenant.
+    pub async fn admin_of(&self, tenant: &str, method: Method, path: &str, body: &Value) -> Answer {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let path = format!("/admin/v1/{path}{joint}tenant_key={}", self.key(tenant));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(method, &path, Some(ADMIN_KEY), body).await
+    }
+
     /// A caller with a fresh token.
     pub async fn app<'h>(&'h self, key: &str) -> App<'h> {
         let body = json!({"app_id": key, "app_secret": "secret"}).to_string();
@@ -288,12 +313,13 @@ fn hub(store: Store, clock: &Arc<ManualClock>, seed: [u8; 32], setup: &Setup) ->
     ))
 }
 
-fn router(hub: &Arc<Hub>, limits: Limits) -> Router {
+fn router(hub: &Arc<Hub>, limits: Limits, admin: bool) -> Router {
     api::router(Api {
         hub: Arc::clone(hub),
         limits,
         slow_ms: 60_000,
         access_log: false,
+        admin: admin.then(|| AdminKey::new(&ADMIN_KEY.into())),
         chat: Some(chat()),
     })
 }

@@ -50,7 +50,7 @@ async fn operations(hub: &TestHub) -> Vec<Operation> {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
-                needs_token: operation["security"].is_array(),
+                needs_token: operation["security"][0]["tenant_access_token"].is_array(),
             });
         }
     }

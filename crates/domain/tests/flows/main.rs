@@ -9,6 +9,7 @@ mod chains;
 mod decisions;
 mod examples;
 mod files;
+mod handed_over;
 mod oracle;
 mod random;
 mod rights;

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod definitions;
 pub mod execute;
 mod fault;
+pub(crate) mod hand_over;
 pub mod timers;
 mod values;
 
@@ -22,7 +23,7 @@ use store::flow_history::entry_insert;
 use store::flow_run::{self as rows, Run};
 use store::lock::{self, Aggregate};
 
-use crate::directory::People;
+use crate::directory::Company;
 use crate::{Context, Error, Result, flows};
 
 pub use fault::{FlowFault, KnownAs, Named, Refused};
@@ -68,7 +69,7 @@ pub(crate) fn ask<T>(
     tenant: TenantId,
     rules: impl FnOnce(&mut World<'_>) -> T,
 ) -> Result<T> {
-    let people = People::new(tx, tenant);
+    let people = Company::new(tx, tenant);
     let mut next_id = || TaskId(cx.ids.next(cx.now));
     let done = rules(&mut World { now: cx.now, next_id: &mut next_id, directory: &people });
     people.finish()?;
