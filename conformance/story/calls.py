@@ -15,7 +15,10 @@ TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
 TASKS = "/open-apis/approval/v4/external_tasks"
 CHECK = "/open-apis/approval/v4/external_instances/check"
 INSTANCES = "/open-apis/approval/v4/external_instances"
-USER_TASKS = "/open-apis/apaas/v1/user_task/query"
+APAAS = "/open-apis/apaas/v1"
+USER_TASKS = f"{APAAS}/user_task/query"
+ACTS_ON_APPROVAL = ("agree", "reject", "transfer", "add_assignee")
+ACTS_ON_TASK = ("cc", "expediting", "rollback", "rollback_points", "chat_group")
 
 # The endpoint of each call; a client that lacks one of them says so itself.
 ENDPOINTS = {
@@ -27,6 +30,10 @@ ENDPOINTS = {
     "external_instance.check": f"POST {CHECK}",
     "external_task.list": f"GET {TASKS}",
     "user_task.query": f"POST {USER_TASKS}",
+    "application_flow.execute": f"POST {APAAS}/applications/:namespace/flows/:flow_id/execute",
+    **{f"approval_task.{name}": f"POST {APAAS}/approval_tasks/:approval_task_id/{name}" for name in ACTS_ON_APPROVAL},
+    "approval_instance.cancel": f"POST {APAAS}/approval_instances/:approval_instance_id/cancel",
+    **{f"user_task.{name}": f"POST {APAAS}/user_tasks/:task_id/{name}" for name in ACTS_ON_TASK},
 }
 COUNTS = ("insert_num", "update_num", "delete_num")
 
@@ -119,6 +126,17 @@ def task_pages(filters, page_size):
 
 def user_tasks(body, by=DEMO):
     return own_call("user_task.query", body, by)
+
+
+def execute(flow, body, by=DEMO):
+    return own_call("application_flow.execute", body, by, path={"namespace": "package_demo", "flow_id": flow})
+
+
+def act(name, task, body, by=DEMO):
+    """One of the calls on a task, or on an instance."""
+    kind = "approval_instance_id" if name == "cancel" else "task_id" if name in ACTS_ON_TASK else "approval_task_id"
+    noun = {"approval_instance_id": "approval_instance", "task_id": "user_task"}.get(kind, "approval_task")
+    return own_call(f"{noun}.{name}", body, by, path={kind: task})
 
 
 def leave(second, **members):

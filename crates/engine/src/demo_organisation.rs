@@ -12,7 +12,7 @@ use crate::{Context, Result, Tx};
 
 /// Department, Chinese name, place of its head among the people.
 const DEPARTMENTS: [(&str, &str, usize); 8] = [
-    ("finance", "财务部", 0),
+    ("finance", "财务部", 1),
     ("sales", "销售部", 2),
     ("research", "研发部", 5),
     ("people", "人事部", 9),
@@ -31,7 +31,7 @@ const TOP: usize = 19;
 const ROLES: [(&str, &str, &[usize]); 7] = [
     (ADMINISTRATORS, "流程管理员", &[SECOND]),
     ("personnel", "人事专员", &[9, 10]),
-    ("finance", "财务审核", &[0, 1]),
+    ("finance", "财务审核", &[1, 16]),
     ("cashier", "出纳", &[16, 17]),
     ("legal", "法务", &[11, 12]),
     ("seal_keeper", "印章管理员", &[15]),
