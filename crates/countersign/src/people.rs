@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use domain::person::AliasKind;
 use engine::hand_over::{Preview, begin, get, preview};
-use engine::organisation::{Id, Origin, import_place};
+use engine::organisation::{Id, Origin};
 use engine::people::{Imported, import};
+use engine::places::import_place;
 use engine::{Error, Hub};
 use serde_json::json;
 

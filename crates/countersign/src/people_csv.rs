@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use domain::limits::{DEPARTMENTS_PER_PERSON, ORGANISATION_ID_CHARS, ROLES_PER_PERSON};
 use domain::person::AliasKind;
-use engine::organisation::ImportedPlace;
 use engine::people::ImportedPerson;
+use engine::places::ImportedPlace;
 
 enum Column {
     Alias(AliasKind),

@@ -4,9 +4,8 @@ use domain::TenantId;
 use domain::person::AliasKind;
 
 use crate::demo::{PEOPLE, user_id};
-use crate::organisation::{
-    NewDepartment, Origin, Place, department_put, person_put, role, role_put,
-};
+use crate::departments::{NewDepartment, department_put, role, role_put};
+use crate::organisation::{Origin, Place, person_put};
 use crate::people::ImportedPerson;
 use crate::{Context, Result, Tx};
 

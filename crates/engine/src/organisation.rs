@@ -1,15 +1,16 @@
-//! The company as administrators describe it: people's places, departments, roles; and the record of
-//! what they changed.
+//! The company as administrators describe it: people and their places; and the record of what
+//! administrators changed.
 //!
 //! Whoever calls has shown already that they may. Flows ask about the same in `directory`.
 
-use domain::limits::{DEPARTMENT_DEPTH, DEPARTMENTS_PER_PERSON, ROLE_MEMBERS, ROLES_PER_PERSON};
-use domain::organisation::{Department, Fault, Named, Role};
+use domain::limits::{DEPARTMENTS_PER_PERSON, ROLE_MEMBERS, ROLES_PER_PERSON};
+use domain::organisation::{Fault, Named};
 use domain::person::AliasKind;
 use domain::{PersonId, TenantId};
 use serde_json::{Value, json};
 use store::Tx;
 use store::change::{self, Change};
+use store::department as departments;
 use store::lock::{self, Aggregate};
 use store::organisation as rows;
 use store::person as people_rows;
@@ -105,7 +106,11 @@ pub(crate) fn find_present(
 /// Who leads: nobody, or whoever has this id.
 pub type Leader = Option<Id>;
 
-fn find_leader(tx: &mut Tx<'_>, tenant: TenantId, leader: &Leader) -> Result<Option<PersonId>> {
+pub(crate) fn find_leader(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    leader: &Leader,
+) -> Result<Option<PersonId>> {
     let Some(id) = leader else { return Ok(None) };
     find_named(tx, tenant, Named::Leader, id).map(Some)
 }
@@ -175,7 +180,7 @@ fn put_departments(
 ) -> Result<()> {
     let departments = distinct(departments, DEPARTMENTS_PER_PERSON);
     for department in &departments {
-        if rows::department_get(tx, tenant, department)?.is_none() {
+        if departments::department_get(tx, tenant, department)?.is_none() {
             return Err(Fault::UnknownDepartment(department.clone()).into());
         }
     }
@@ -186,19 +191,19 @@ fn put_departments(
 
 fn put_roles(tx: &mut Tx<'_>, tenant: TenantId, id: PersonId, roles: &[String]) -> Result<()> {
     let wanted = distinct(roles, ROLES_PER_PERSON);
-    let held = rows::roles_of(tx, tenant, id)?;
+    let held = departments::roles_of(tx, tenant, id)?;
     for role in held.iter().filter(|role| !wanted.contains(role)) {
-        rows::role_member_delete(tx, tenant, role, id)?;
+        departments::role_member_delete(tx, tenant, role, id)?;
     }
     for role in wanted.iter().filter(|role| !held.contains(role)) {
-        if rows::role_get(tx, tenant, role)?.is_none() {
+        if departments::role_get(tx, tenant, role)?.is_none() {
             return Err(Fault::UnknownRole(role.clone()).into());
         }
-        let all = rows::role_members(tx, tenant, role, PersonId(0), ROLE_MEMBERS)?;
+        let all = departments::role_members(tx, tenant, role, PersonId(0), ROLE_MEMBERS)?;
         if all.len() >= ROLE_MEMBERS {
             return Err(Fault::RoleIsFull { id: role.clone(), most: ROLE_MEMBERS }.into());
         }
-        rows::role_member_insert(tx, tenant, role, id)?;
+        departments::role_member_insert(tx, tenant, role, id)?;
     }
     Ok(())
 }
@@ -271,10 +276,10 @@ pub fn role_members(
     after: PersonId,
     limit: usize,
 ) -> Result<Option<Vec<Shown>>> {
-    if rows::role_get(tx, tenant, role)?.is_none() {
+    if departments::role_get(tx, tenant, role)?.is_none() {
         return Ok(None);
     }
-    let ids = rows::role_members(tx, tenant, role, after, limit)?;
+    let ids = departments::role_members(tx, tenant, role, after, limit)?;
     people_by_id(tx, tenant, &ids).map(Some)
 }
 
@@ -305,261 +310,4 @@ pub(crate) fn cards(
 
 pub(crate) fn find_card(cards: &[(PersonId, Card)], id: PersonId) -> Option<Card> {
     cards.iter().find(|(known, _)| *known == id).map(|(_, card)| card.clone())
-}
-
-/// What is to be known of a department; what is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NewDepartment {
-    /// The tenant's own id of it.
-    pub id: String,
-    /// What people call it.
-    pub name: Option<String>,
-    /// The department above; empty for the top.
-    pub parent: Option<String>,
-    /// Who leads it.
-    pub leader: Option<Leader>,
-}
-
-/// A department with the name of whoever leads it.
-pub type ShownDepartment = (Department, Option<Card>);
-
-/// Adds a department or changes it. Says whether it is new.
-pub fn department_put(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    origin: Origin,
-    new: &NewDepartment,
-) -> Result<bool> {
-    lock::hold(tx, tenant, Aggregate::People)?;
-    let stored = rows::department_get(tx, tenant, &new.id)?;
-    let created = stored.is_none();
-    let mut department = stored.unwrap_or_else(|| Department {
-        id: new.id.clone(),
-        name: new.id.clone(),
-        ..Department::default()
-    });
-    if let Some(name) = new.name.as_ref().filter(|name| !name.is_empty()) {
-        department.name.clone_from(name);
-    }
-    if let Some(parent) = &new.parent {
-        check_parent(tx, tenant, &new.id, parent)?;
-        department.parent.clone_from(parent);
-    }
-    if let Some(leader) = &new.leader {
-        department.leader = find_leader(tx, tenant, leader)?;
-    }
-    rows::department_put(tx, tenant, &department)?;
-    let details = json!({
-        "name": department.name, "parent": department.parent,
-        "leader": department.leader.map(PersonId::get),
-    });
-    record(tx, cx, tenant, origin, ("department.put", &new.id), &details)?;
-    Ok(created)
-}
-
-/// Whether `parent` may lie above `id`: it is there, `id` is not above it, and it is not too deep.
-fn check_parent(tx: &mut Tx<'_>, tenant: TenantId, id: &str, parent: &str) -> Result<()> {
-    let mut above = parent.to_owned();
-    for _ in 0..DEPARTMENT_DEPTH {
-        if above.is_empty() {
-            return Ok(());
-        }
-        if above == id {
-            return Err(Fault::Circle(id.to_owned()).into());
-        }
-        let Some(department) = rows::department_get(tx, tenant, &above)? else {
-            return Err(Fault::UnknownParent(above).into());
-        };
-        above = department.parent;
-    }
-    Err(Fault::TooDeep(DEPARTMENT_DEPTH).into())
-}
-
-/// Removes a department that nobody is in and none is below. Says whether it was there.
-pub fn department_delete(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    origin: Origin,
-    id: &str,
-) -> Result<bool> {
-    lock::hold(tx, tenant, Aggregate::People)?;
-    if rows::department_get(tx, tenant, id)?.is_none() {
-        return Ok(false);
-    }
-    let used = |what| Err(Fault::DepartmentInUse { id: id.to_owned(), what }.into());
-    match rows::department_use(tx, tenant, id)? {
-        (true, _) => return used("departments below it"),
-        (_, true) => return used("people"),
-        (false, false) => {}
-    }
-    rows::department_delete(tx, tenant, id)?;
-    record(tx, cx, tenant, origin, ("department.delete", id), &json!({}))?;
-    Ok(true)
-}
-
-/// A department. `None`: there is none.
-pub fn department(tx: &mut Tx<'_>, tenant: TenantId, id: &str) -> Result<Option<ShownDepartment>> {
-    let found = rows::department_get(tx, tenant, id)?;
-    Ok(show_departments(tx, tenant, found.into_iter().collect())?.pop())
-}
-
-/// At most `limit` departments after `after`, by id.
-pub fn departments_after(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    after: &str,
-    limit: usize,
-) -> Result<Vec<ShownDepartment>> {
-    let found = rows::departments_after(tx, tenant, after, limit)?;
-    show_departments(tx, tenant, found)
-}
-
-fn show_departments(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    found: Vec<Department>,
-) -> Result<Vec<ShownDepartment>> {
-    let cards = cards(tx, tenant, found.iter().filter_map(|department| department.leader))?;
-    let show = |department: Department| {
-        let leader = department.leader.and_then(|leader| find_card(&cards, leader));
-        (department, leader)
-    };
-    Ok(found.into_iter().map(show).collect())
-}
-
-/// Adds a role or changes its name; an empty one stays. Says whether it is new.
-pub fn role_put(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    origin: Origin,
-    (id, name): (&str, &str),
-) -> Result<bool> {
-    lock::hold(tx, tenant, Aggregate::People)?;
-    let stored = rows::role_get(tx, tenant, id)?;
-    let created = stored.is_none();
-    let mut role = stored.unwrap_or_else(|| Role { id: id.to_owned(), name: id.to_owned() });
-    if !name.is_empty() {
-        name.clone_into(&mut role.name);
-    }
-    rows::role_put(tx, tenant, &role)?;
-    record(tx, cx, tenant, origin, ("role.put", id), &json!({"name": role.name}))?;
-    Ok(created)
-}
-
-/// Removes a role that nobody has. Says whether it was there.
-pub fn role_delete(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    origin: Origin,
-    id: &str,
-) -> Result<bool> {
-    lock::hold(tx, tenant, Aggregate::People)?;
-    if rows::role_get(tx, tenant, id)?.is_none() {
-        return Ok(false);
-    }
-    if !rows::role_members(tx, tenant, id, PersonId(0), 1)?.is_empty() {
-        return Err(Fault::RoleInUse(id.to_owned()).into());
-    }
-    rows::role_delete(tx, tenant, id)?;
-    record(tx, cx, tenant, origin, ("role.delete", id), &json!({}))?;
-    Ok(true)
-}
-
-/// A role. `None`: there is none.
-pub fn role(tx: &mut Tx<'_>, tenant: TenantId, id: &str) -> Result<Option<Role>> {
-    Ok(rows::role_get(tx, tenant, id)?)
-}
-
-/// At most `limit` roles after `after`, by id.
-pub fn roles_after(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    after: &str,
-    limit: usize,
-) -> Result<Vec<Role>> {
-    Ok(rows::roles_after(tx, tenant, after, limit)?)
-}
-
-/// What a file of people says of somebody's place. Departments and roles that are not there are made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImportedPlace {
-    /// Departments beside the main one; `None` keeps what is stored.
-    pub further_departments: Option<Vec<String>>,
-    /// The user id of their leader; empty for nobody, `None` keeps what is stored.
-    pub leader: Option<String>,
-    /// Departments that they lead.
-    pub leads: Vec<String>,
-    /// Their roles; `None` keeps what is stored.
-    pub roles: Option<Vec<String>>,
-}
-
-/// Imports the place of somebody who was imported before: leaders may stand further down in a file,
-/// so places come after all people. A refusal changes nothing of it.
-pub fn import_place(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    (aliases, given): (&[Id], &ImportedPlace),
-) -> Result<Result<(), Fault>> {
-    lock::hold(tx, tenant, Aggregate::People)?;
-    let done = tx.attempt(|tx| place_imported(tx, cx, tenant, aliases, given))?;
-    match done {
-        Ok(()) => Ok(Ok(())),
-        Err(Error::Organisation(fault)) => Ok(Err(fault)),
-        Err(other) => Err(other),
-    }
-}
-
-fn place_imported(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    aliases: &[Id],
-    given: &ImportedPlace,
-) -> Result<()> {
-    let first = aliases.first().ok_or_else(|| Error::Invalid("nobody is named".into()))?;
-    let gone = || Error::Internal("who was just imported is not there".into());
-    let id = find(tx, tenant, first)?.ok_or_else(gone)?;
-    let main = rows::standing(tx, tenant, id)?.map(|standing| standing.department);
-    let named = given.further_departments.iter().flatten().chain(&given.leads);
-    for department in named {
-        make_department(tx, tenant, department)?;
-    }
-    for role in given.roles.iter().flatten() {
-        if rows::role_get(tx, tenant, role)?.is_none() {
-            rows::role_put(tx, tenant, &Role { id: role.clone(), name: role.clone() })?;
-        }
-    }
-    let departments = given.further_departments.as_ref().map(|further| {
-        let main = main.into_iter().filter(|main| !main.is_empty());
-        main.chain(further.iter().cloned()).collect()
-    });
-    let named = |leader: &String| (!leader.is_empty()).then(|| (AliasKind::UserId, leader.clone()));
-    let leader = given.leader.as_ref().map(named);
-    let place = Place { departments, leader, roles: given.roles.clone() };
-    put_place(tx, tenant, id, &place)?;
-    for led in &given.leads {
-        if let Some(mut department) = rows::department_get(tx, tenant, led)? {
-            department.leader = Some(id);
-            rows::department_put(tx, tenant, &department)?;
-        }
-    }
-    let details = json!({
-        "departments": place.departments, "leader": given.leader, "leads": given.leads,
-        "roles": given.roles,
-    });
-    record(tx, cx, tenant, Origin::Command, ("person.import", &id.to_string()), &details)
-}
-
-/// Adds a department that was only named so far, under that name.
-pub(crate) fn make_department(tx: &mut Tx<'_>, tenant: TenantId, id: &str) -> Result<()> {
-    if rows::department_get(tx, tenant, id)?.is_none() {
-        let (id, name) = (id.to_owned(), id.to_owned());
-        rows::department_put(tx, tenant, &Department { id, name, ..Department::default() })?;
-    }
-    Ok(())
 }

@@ -15,7 +15,8 @@ use store::lease::Work;
 use store::lock::{self, Aggregate};
 use store::person::{self as rows, Join, Person};
 
-use crate::{Context, Error, Hub, Result, flows, organisation, sync};
+use crate::departments::make_department;
+use crate::{Context, Error, Hub, Result, flows, sync};
 
 /// Resolves the people of one payload, each only once.
 #[derive(Default)]
@@ -250,7 +251,7 @@ pub fn import(
         stub: false,
     };
     if stored.as_ref().map_or("", |stored| &stored.department) != merged.department {
-        organisation::make_department(tx, tenant, &merged.department)?;
+        make_department(tx, tenant, &merged.department)?;
     }
     rows::person_put(tx, tenant, &merged, cx.now)?;
     Ok(Ok(outcome))

@@ -19,6 +19,7 @@ pub mod audit;
 pub mod change;
 pub mod copy;
 pub mod definition;
+pub mod department;
 pub mod external;
 pub mod flow;
 pub mod flow_history;

@@ -17,6 +17,7 @@ use domain::person::AliasKind;
 use domain::process::Substitution;
 use domain::{AppId, DefinitionId, InstanceId, Millis, PersonId, TenantId};
 use secrecy::ExposeSecret;
+use store::department as dep;
 use store::inbox::{Question, ask, fold_deltas, lists_with_deltas, recount, repair, row_insert};
 use store::lease::{Work, hint, hint_done, hint_mark, hints, lease_end, lease_take};
 use store::list::{List, list_delete, list_insert, list_page};
@@ -606,29 +607,29 @@ async fn departments_roles_and_leaders_are_kept_and_name_who_people_are_today() 
             }
             let all = [department("a", "", Some(anna)), department("b", "a", None)];
             for one in &all {
-                org::department_put(tx, tenant, one)?;
+                dep::department_put(tx, tenant, one)?;
             }
             org::leader_put(tx, tenant, bob, Some(anna))?;
             org::main_department_put(tx, tenant, anna, "a")?;
             org::further_departments_put(tx, tenant, anna, &["b".into()])?;
             for (role, person) in [("r", bob), ("r", anna), ("s", anna), ("r", bob)] {
                 let kept = Role { id: role.into(), name: "R".into() };
-                org::role_put(tx, tenant, &kept)?;
-                assert_eq!(org::role_get(tx, tenant, role)?, Some(kept));
-                org::role_member_insert(tx, tenant, role, person)?;
+                dep::role_put(tx, tenant, &kept)?;
+                assert_eq!(dep::role_get(tx, tenant, role)?, Some(kept));
+                dep::role_member_insert(tx, tenant, role, person)?;
             }
-            assert_eq!(org::department_use(tx, tenant, "a")?, (true, true));
-            assert_eq!(org::department_use(tx, tenant, "b")?, (false, true));
-            assert_eq!(org::departments_after(tx, tenant, "a", 9)?, [all[1].clone()]);
+            assert_eq!(dep::department_use(tx, tenant, "a")?, (true, true));
+            assert_eq!(dep::department_use(tx, tenant, "b")?, (false, true));
+            assert_eq!(dep::departments_after(tx, tenant, "a", 9)?, [all[1].clone()]);
 
             // Whoever was absorbed is who they turned out to be, wherever they are named.
             person_join(tx, tenant, &Join { from: anna, into: ann }, "import", Millis(2))?;
-            let leader = org::department_get(tx, tenant, "a")?.unwrap().leader;
+            let leader = dep::department_get(tx, tenant, "a")?.unwrap().leader;
             assert_eq!(leader, Some(ann));
             assert_eq!(org::standing(tx, tenant, bob)?.unwrap().leader, Some(ann));
             let today = org::standing(tx, tenant, anna)?.unwrap();
             assert_eq!((today.id, &*today.department), (ann, "a"));
-            assert_eq!(org::role_members(tx, tenant, "r", PersonId(0), 9)?, [ann, bob]);
+            assert_eq!(dep::role_members(tx, tenant, "r", PersonId(0), 9)?, [ann, bob]);
             let members = org::members_after(tx, tenant, PersonId(0), 9)?;
             assert_eq!(members[0].position.departments, ["a", "b"]);
             assert_eq!(members[0].position.roles, ["r", "s"]);
@@ -636,7 +637,7 @@ async fn departments_roles_and_leaders_are_kept_and_name_who_people_are_today() 
 
             org::left_put(tx, tenant, bob, Some(Millis(7)))?;
             assert_eq!(org::standing(tx, tenant, bob)?.unwrap().left_at, Some(Millis(7)));
-            assert_eq!(org::role_members_present(tx, tenant, "r", 9)?, [ann]);
+            assert_eq!(dep::role_members_present(tx, tenant, "r", 9)?, [ann]);
             Ok::<_, Error>(())
         });
         done.await.unwrap();

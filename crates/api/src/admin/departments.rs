@@ -1,10 +1,11 @@
 //! `departments`: the parts of the company, what lies above each, and who leads it.
 
 use domain::limits::{ORGANISATION_ID_CHARS, TEXT_CHARS};
-use engine::organisation::{
-    NewDepartment, Origin, ShownDepartment, department, department_delete, department_put,
+use engine::departments::{
+    NewDepartment, ShownDepartment, department, department_delete, department_put,
     departments_after,
 };
+use engine::organisation::Origin;
 use serde_json::{Value, json};
 
 use super::{

@@ -3,7 +3,8 @@
 use domain::PersonId;
 use domain::limits::TEXT_CHARS;
 use domain::organisation::Role;
-use engine::organisation::{Origin, Shown, role, role_delete, role_members, role_put, roles_after};
+use engine::departments::{role, role_delete, role_put, roles_after};
+use engine::organisation::{Origin, Shown, role_members};
 use serde_json::{Value, json};
 
 use super::{after_id, after_number, missing, own_id, page, page_size, people, refused, tenant};

@@ -158,10 +158,14 @@ fn operation(endpoint: &'static Endpoint, id: &str, about: &Operation) -> Value 
         operation["parameters"] = parameters.into();
     }
     if let Some(members) = &about.body {
+        let (mut schema, required) = (members::asked(members), members::any_needed(members));
+        if !required {
+            schema["type"] = json!(["object", "null"]);
+        }
         operation["requestBody"] = json!({
-            "required": members::any_needed(members),
+            "required": required,
             "content": {"application/json": {
-                "schema": members::asked(members),
+                "schema": schema,
                 "example": about.example,
             }},
         });

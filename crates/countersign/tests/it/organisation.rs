@@ -7,12 +7,13 @@ use domain::flow::{FlowDetails, Instance, InstanceDetails, Logic, Part, Status, 
 use domain::person::AliasKind;
 use domain::process::Directory;
 use domain::process::directory::stand_ins;
-use domain::{InstanceId, Millis, PersonId, TaskId};
+use domain::{InstanceId, Millis, PersonId, TaskId, TenantId};
 use engine::directory::Company;
 use engine::flows;
 use serde_json::{Value, json};
 
-use crate::support::{START, TestHub, USER_TASKS, instance, task};
+use crate::process::piped;
+use crate::support::{START, Setup, TestHub, USER_TASKS, in_folder, instance, task};
 
 async fn put(hub: &TestHub, path: &str, body: &Value) -> Value {
     hub.admin(Method::PUT, path, body).await.data()
@@ -389,4 +390,37 @@ async fn what_two_had_in_the_company_is_one_persons_when_they_turn_out_to_be_one
     let ann = person_of(&hub, "ann").await;
     let led = ask(&hub, |company, _| company.department_leader("finance")).await;
     assert_eq!(led, Some(ann));
+}
+
+/// Whether a person is found by flows, and whether every answer counts.
+async fn found(store: &store::Store) -> (bool, bool) {
+    let asked = store.read(|tx| {
+        let company = Company::new(tx, TenantId(1));
+        let found = company.profile(PersonId(1)).is_some();
+        Ok::<_, engine::Error>((found, company.finish().is_ok()))
+    });
+    asked.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_failure_of_the_data_is_not_taken_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = in_folder(&folder, &Setup::default());
+    assert_eq!(found(&store).await, (false, true), "there is nobody");
+    let made = store.write(|tx| {
+        let (tenant, id, name) = (TenantId(1), PersonId(1), "Ann".to_owned());
+        let (names, department) = (Vec::new(), String::new());
+        let person = store::person::Person { id, name, names, department, stub: false };
+        store::person::person_insert(tx, tenant, &person, START)?;
+        store::person::alias_insert(tx, tenant, AliasKind::UserId, "ann", id)
+    });
+    made.await.unwrap();
+    assert_eq!(found(&store).await, (true, true));
+    let script = "import sqlite3, sys\n\
+                  file = sqlite3.connect(sys.argv[1])\n\
+                  file.execute('UPDATE person_alias SET kind = 99')\n\
+                  file.commit()";
+    let file = folder.path().join("countersign.db");
+    piped(std::process::Command::new("python3").args(["-c", script]).arg(file), "");
+    assert_eq!(found(&store).await, (false, false), "who asked throws the outcome away");
 }
