@@ -14,7 +14,7 @@ use crate::steps::{cargo, root, run, target};
 /// notice in seconds. What only shows
 /// with a store and HTTP around it is compared with a model by the tests of the boundary: minutes
 /// for every change, too slow to run against each of hundreds.
-const FILES: [&str; 17] = [
+const FILES: [&str; 24] = [
     "crates/domain/src/sync.rs",
     "crates/domain/src/filter.rs",
     "crates/domain/src/text.rs",
@@ -32,6 +32,13 @@ const FILES: [&str; 17] = [
     "crates/domain/src/process/state.rs",
     "crates/domain/src/process/timers.rs",
     "crates/domain/src/process/values.rs",
+    "crates/engine/src/flow_run/actions.rs",
+    "crates/engine/src/flow_run/audit.rs",
+    "crates/engine/src/flow_run/definitions.rs",
+    "crates/engine/src/flow_run/execute.rs",
+    "crates/engine/src/flow_run/mod.rs",
+    "crates/engine/src/flow_run/timers.rs",
+    "crates/engine/src/flow_run/values.rs",
 ];
 
 /// Survivors that are known, each with a reason.
