@@ -30,6 +30,17 @@ const CALLS = {
   'instance.search_cc': (by) => by.approval.v4.instance.searchCc,
   'instance.get': (by) => by.approval.v4.instance.get,
   'instance.list': (by) => by.approval.v4.instance.list,
+  'application_flow.execute': (by) => by.apaas.v1.applicationFlow.execute,
+  'approval_task.agree': (by) => by.apaas.v1.approvalTask.agree,
+  'approval_task.reject': (by) => by.apaas.v1.approvalTask.reject,
+  'approval_task.transfer': (by) => by.apaas.v1.approvalTask.transfer,
+  'approval_task.add_assignee': (by) => by.apaas.v1.approvalTask.addAssignee,
+  'approval_instance.cancel': (by) => by.apaas.v1.approvalInstance.cancel,
+  'user_task.cc': (by) => by.apaas.v1.userTask.cc,
+  'user_task.expediting': (by) => by.apaas.v1.userTask.expediting,
+  'user_task.rollback': (by) => by.apaas.v1.userTask.rollback,
+  'user_task.rollback_points': (by) => by.apaas.v1.userTask.rollbackPoints,
+  'user_task.chat_group': (by) => by.apaas.v1.userTask.chatGroup,
 };
 
 function own({ call, app, path, query, body, token }) {

@@ -12,6 +12,7 @@ import sys
 from functools import cache
 
 import lark_oapi as lark
+from lark_oapi.api import apaas
 from lark_oapi.api.apaas.v1 import QueryUserTaskRequest, QueryUserTaskRequestBody
 from lark_oapi.api.approval.v4 import (
     CcSearch,
@@ -96,6 +97,21 @@ CALLS = {
     "instance.get": (lambda by: by.approval.v4.instance, "get", GetInstanceRequest, None),
     "instance.list": (lambda by: by.approval.v4.instance, "list", ListInstanceRequest, None),
 }
+
+
+def on_flows(resource, *methods):
+    """The calls of one resource; its requests and bodies are named after both."""
+    noun = "".join(word.capitalize() for word in resource.split("_"))
+    for method in methods:
+        request = "".join(word.capitalize() for word in method.split("_")) + noun + "Request"
+        models = getattr(apaas.v1, request), getattr(apaas.v1, f"{request}Body")
+        CALLS[f"{resource}.{method}"] = (lambda by: getattr(by.apaas.v1, resource), method, *models)
+
+
+on_flows("application_flow", "execute")
+on_flows("approval_task", "agree", "reject", "transfer", "add_assignee")
+on_flows("approval_instance", "cancel")
+on_flows("user_task", "cc", "expediting", "rollback", "rollback_points", "chat_group")
 
 
 @cache

@@ -15,7 +15,10 @@ TOKEN = "/open-apis/auth/v3/tenant_access_token/internal"
 TASKS = "/open-apis/approval/v4/external_tasks"
 CHECK = "/open-apis/approval/v4/external_instances/check"
 INSTANCES = "/open-apis/approval/v4/external_instances"
-USER_TASKS = "/open-apis/apaas/v1/user_task/query"
+APAAS = "/open-apis/apaas/v1"
+USER_TASKS = f"{APAAS}/user_task/query"
+ACTS_ON_APPROVAL = ("agree", "reject", "transfer", "add_assignee")
+ACTS_ON_TASK = ("cc", "expediting", "rollback", "rollback_points", "chat_group")
 
 # The endpoint of each call; a client that lacks one of them says so itself.
 ENDPOINTS = {
@@ -33,6 +36,10 @@ ENDPOINTS = {
     "instance.search_cc": "POST /open-apis/approval/v4/instances/search_cc",
     "instance.get": "GET /open-apis/approval/v4/instances/:instance_id",
     "instance.list": "GET /open-apis/approval/v4/instances",
+    "application_flow.execute": f"POST {APAAS}/applications/:namespace/flows/:flow_id/execute",
+    **{f"approval_task.{name}": f"POST {APAAS}/approval_tasks/:approval_task_id/{name}" for name in ACTS_ON_APPROVAL},
+    "approval_instance.cancel": f"POST {APAAS}/approval_instances/:approval_instance_id/cancel",
+    **{f"user_task.{name}": f"POST {APAAS}/user_tasks/:task_id/{name}" for name in ACTS_ON_TASK},
 }
 COUNTS = ("insert_num", "update_num", "delete_num")
 
@@ -144,6 +151,17 @@ def instance_codes(code, by=DEMO, **query):
 
 def instance_detail(code, by=DEMO, **query):
     return own_call("instance.get", by=by, path={"instance_id": code}, query=query)
+
+
+def execute(flow, body, by=DEMO):
+    return own_call("application_flow.execute", body, by, path={"namespace": "package_demo", "flow_id": flow})
+
+
+def act(name, task, body, by=DEMO):
+    """One of the calls on a task, or on an instance."""
+    kind = "approval_instance_id" if name == "cancel" else "task_id" if name in ACTS_ON_TASK else "approval_task_id"
+    noun = {"approval_instance_id": "approval_instance", "task_id": "user_task"}.get(kind, "approval_task")
+    return own_call(f"{noun}.{name}", body, by, path={kind: task})
 
 
 def leave(second, **members):

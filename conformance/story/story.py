@@ -14,6 +14,7 @@ import chapter_query  # noqa: F401
 import chapter_search  # noqa: F401
 import chapter_refusals  # noqa: F401
 import chapter_user_task  # noqa: F401
+import chapter_flows  # noqa: F401
 from calls import about
 from stage import play
 

@@ -9,16 +9,36 @@ use anyhow::{Context, Result, bail};
 use crate::steps::{cargo, root, run, target};
 
 /// Where a silent fault would do most harm, and a test inside the same crate can tell: what a sync
-/// changes, which filters may be run, what a page token says, which stamps differ. Each is a pure
-/// function but for its edge, so that its package's own tests notice in seconds. What only shows
+/// changes, which filters may be run, what a page token says, which stamps differ, how a flow goes on
+/// and who may do what to it. Each is a pure function but for its edge, so that its package's own tests
+/// notice in seconds. What only shows
 /// with a store and HTTP around it is compared with a model by the tests of the boundary: minutes
 /// for every change, too slow to run against each of hundreds.
-const FILES: [&str; 5] = [
+const FILES: [&str; 24] = [
     "crates/domain/src/sync.rs",
     "crates/domain/src/filter.rs",
     "crates/domain/src/text.rs",
     "crates/engine/src/page.rs",
     "crates/engine/src/check.rs",
+    "crates/domain/src/process/act.rs",
+    "crates/domain/src/process/authorise.rs",
+    "crates/domain/src/process/chain.rs",
+    "crates/domain/src/process/directory.rs",
+    "crates/domain/src/process/expression.rs",
+    "crates/domain/src/process/read.rs",
+    "crates/domain/src/process/route.rs",
+    "crates/domain/src/process/run.rs",
+    "crates/domain/src/process/seats.rs",
+    "crates/domain/src/process/state.rs",
+    "crates/domain/src/process/timers.rs",
+    "crates/domain/src/process/values.rs",
+    "crates/engine/src/flow_run/actions.rs",
+    "crates/engine/src/flow_run/audit.rs",
+    "crates/engine/src/flow_run/definitions.rs",
+    "crates/engine/src/flow_run/execute.rs",
+    "crates/engine/src/flow_run/mod.rs",
+    "crates/engine/src/flow_run/timers.rs",
+    "crates/engine/src/flow_run/values.rs",
 ];
 
 /// Survivors that are known, each with a reason.

@@ -138,7 +138,7 @@ pub(crate) fn kunlun_id(person: usize) -> String {
     (1_700_000_000_000_001 + person).to_string()
 }
 
-fn user_id(person: usize) -> String {
+pub(crate) fn user_id(person: usize) -> String {
     PEOPLE[person].1.to_ascii_lowercase().replace(' ', "")
 }
 

@@ -12,6 +12,7 @@ mod copies;
 pub mod definitions;
 pub mod demo;
 mod demo_flows;
+pub mod demo_organisation;
 pub mod departments;
 pub mod detail;
 pub mod directory;

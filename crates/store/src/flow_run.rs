@@ -216,6 +216,15 @@ pub fn anchors_after(
     )
 }
 
+/// When the newest anchor of a tenant was written.
+pub fn anchor_newest_at(tx: &mut Tx<'_>, tenant: TenantId) -> Result<Option<Millis>> {
+    tx.query_one(
+        "SELECT at FROM flow_anchor WHERE tenant_id = $1 ORDER BY number DESC LIMIT 1",
+        &[tenant.into()],
+        |row| Ok(Millis(row.int(0)?)),
+    )
+}
+
 /// The newest anchor of a tenant.
 pub fn anchor_newest(tx: &mut Tx<'_>, tenant: TenantId) -> Result<Option<chain::Anchor>> {
     tx.query_one(

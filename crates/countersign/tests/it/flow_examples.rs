@@ -20,7 +20,7 @@ fn leave(days: f64) -> Value {
 #[tokio::test]
 async fn a_short_leave_is_the_leaders_alone() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut agreed = story(&company, "leave", &leave(2.0)).await;
     agreed.shows("in_process", &["ann from 1", "ben todo 1"]).await;
     done(&agreed.agree(1, "ben").await);
@@ -36,9 +36,25 @@ async fn a_short_leave_is_the_leaders_alone() {
 }
 
 #[tokio::test]
+async fn a_leave_that_lies_about_is_the_leaders_leaders_too() {
+    let hub = TestHub::new().await;
+    let company = Company::organised(&hub).await;
+    let story = story(&company, "leave", &leave(1.0)).await;
+    hub.clock.advance(2 * DAY);
+    assert_eq!(hub.hub.run_timers_of(hub.acme).await.unwrap(), 1);
+    let company = company.again().await;
+    let mut story = story.with(&company);
+    story.shows("in_process", &["ann from 1", "ben todo 1", "cat todo 1"]).await;
+    done(&story.agree(1, "cat").await);
+    story.shows("agreed", &["ann from-done 1", "ben done 1", "cat done 1"]).await;
+    refused(&story.reject(1, "ben").await, "approval_task_id", &["already agreed by cat"]);
+    all_fits(&hub).await;
+}
+
+#[tokio::test]
 async fn a_long_leave_starts_over_where_the_department_rejects_it() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut story = story(&company, "leave", &leave(12.0)).await;
     done(&story.agree(1, "ben").await);
     story.shows("in_process", &["ann from 2", "ann from-done 1", "ben done 1", "cat todo 2"]).await;
@@ -85,7 +101,7 @@ async fn a_long_leave_starts_over_where_the_department_rejects_it() {
 #[tokio::test]
 async fn who_gives_up_what_came_back_rejects_it_and_the_personnel_office_may_too() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut given_up = story(&company, "leave", &leave(5.0)).await;
     done(&given_up.agree(1, "ben").await);
     done(&given_up.reject(2, "cat").await);
@@ -108,7 +124,7 @@ fn expense(amount: i64) -> Value {
 #[tokio::test]
 async fn small_expenses_go_from_the_leader_to_the_cashiers() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut paid = story(&company, "expense", &expense(5_000)).await;
     done(&paid.agree(1, "ben").await);
     let paying =
@@ -138,7 +154,7 @@ async fn small_expenses_go_from_the_leader_to_the_cashiers() {
 #[tokio::test]
 async fn large_expenses_go_back_a_step_or_to_the_start() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut story = story(&company, "expense", &expense(60_000)).await;
     done(&story.agree(1, "ben").await);
     let finance = ["ann from 2", "ann from-done 1", "ben done 1", "fay todo 2", "gus todo 2"];
@@ -198,7 +214,7 @@ async fn countersigned<'c, 'h>(company: &'c Company<'h>, amount: i64) -> Story<'
 #[tokio::test]
 async fn a_contract_waits_for_all_sides_and_is_sealed_then() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut story = countersigned(&company, 1_000_000).await;
     done(&story.agree(2, "dan").await);
     done(&story.agree(3, "fay").await);
@@ -260,7 +276,7 @@ async fn a_contract_waits_for_all_sides_and_is_sealed_then() {
 #[tokio::test]
 async fn a_contract_ends_where_one_side_rejects_it_and_starts_over_where_legal_does() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut rejected = countersigned(&company, 10).await;
     done(&rejected.reject(3, "gus").await);
     let end = [
@@ -298,7 +314,7 @@ async fn a_contract_ends_where_one_side_rejects_it_and_starts_over_where_legal_d
 #[tokio::test]
 async fn a_legal_opinion_that_does_not_come_counts_as_agreement() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut story = countersigned(&company, 10).await;
     for person in ["fay", "gus"] {
         done(&story.agree(3, person).await);
@@ -340,7 +356,7 @@ fn purchase(price: f64) -> Value {
 #[tokio::test]
 async fn a_purchase_is_signed_in_turn() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let mut story = story(&company, "purchase", &purchase(6_000.0)).await;
     // Whose turn has not come has nothing to do yet.
     let buyer = ["ann from 1", "jon todo 1", "leo done 1", "head.purchasing done 1"];
@@ -386,7 +402,7 @@ async fn a_purchase_is_signed_in_turn() {
 #[tokio::test]
 async fn a_purchase_that_nobody_signs_comes_back_after_a_month_and_the_payer_may_reject_it() {
     let hub = TestHub::new().await;
-    let company = Company::new(&hub).await;
+    let company = Company::organised(&hub).await;
     let late = story(&company, "purchase", &purchase(1.0)).await;
     let mut refusing = story(&company, "purchase", &purchase(2.0)).await;
     for person in ["jon", "leo"] {

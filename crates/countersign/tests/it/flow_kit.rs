@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use axum::http::Method;
 use domain::person::AliasKind;
 use engine::flow_run::definitions::{Change, apply};
 use engine::people::{ImportedPerson, import};
@@ -42,26 +43,21 @@ const VIEWS: [(&str, &str, &str); 6] = [
     ("cc-done", "CCMe", "archived"),
 ];
 
-/// Who is who in the examples, as long as no organisation says so: what stands in a file, and who it is.
-const ROLES: [(&str, &str); 11] = [
-    ("{ leader: 1 }", "{ person: ben }"),
-    ("{ leader: 2 }", "{ person: cat }"),
-    ("{ role: personnel }", "{ person: dan }, { person: eve }"),
-    ("{ role: legal }", "{ person: dan }, { person: eve }"),
-    ("{ role: finance }", "{ person: fay }, { person: gus }"),
-    ("{ department_leader: finance }", "{ person: hal }"),
-    ("{ role: seal_keeper }", "{ person: ida }"),
-    ("{ role: cashier }", "{ person: ida }, { person: jon }"),
-    ("{ role: flow_admin }", "{ person: kim }"),
-    ("- role: warehouse", "- person: leo"),
-    ("{ parameter: payer }", "{ person: mia }"),
+/// Who has which role in the examples.
+const ROLES: [(&str, &[&str]); 7] = [
+    ("cashier", &["ida", "jon"]),
+    ("finance", &["fay", "gus"]),
+    ("flow_admin", &["kim"]),
+    ("legal", &["dan", "eve"]),
+    ("personnel", &["dan", "eve"]),
+    ("seal_keeper", &["ida"]),
+    ("warehouse", &["leo"]),
 ];
 
-/// One of the example flows, with the people of this company.
+/// One of the example flows.
 pub fn example(name: &str) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/flows");
-    let text = std::fs::read_to_string(file.join(format!("{name}.yaml"))).unwrap();
-    ROLES.iter().fold(text, |text, (role, people)| text.replace(role, people))
+    std::fs::read_to_string(file.join(format!("{name}.yaml"))).unwrap()
 }
 
 /// The id by which flows know somebody.
@@ -95,6 +91,31 @@ impl<'h> Company<'h> {
             .await
             .unwrap();
         Self { hub, app: hub.app("cli_oa").await }
+    }
+
+    /// The same, as an administrator describes it for the examples: ben leads ann, and cat leads ben.
+    pub async fn organised(hub: &'h TestHub) -> Self {
+        let company = Self::new(hub).await;
+        let put = async |path: String, body: Value| {
+            hub.admin(Method::PUT, &path, &body).await.data();
+        };
+        for (role, _) in ROLES {
+            put(format!("roles/{role}"), json!({})).await;
+        }
+        for (department, leader) in [("sales", "mia"), ("finance", "hal")] {
+            put(format!("departments/{department}"), json!({"leader": leader})).await;
+        }
+        for person in PEOPLE {
+            let held = ROLES.iter().filter(|(_, people)| people.contains(&person));
+            let roles: Vec<_> = held.map(|(role, _)| role).collect();
+            let leader = match person {
+                "ann" => json!("ben"),
+                "ben" => json!("cat"),
+                _ => Value::Null,
+            };
+            put(format!("people/{person}"), json!({"leader": leader, "roles": roles})).await;
+        }
+        company
     }
 
     /// The same with a fresh token, after the clock went on.

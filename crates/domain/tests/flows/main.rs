@@ -10,6 +10,7 @@ mod decisions;
 mod examples;
 mod files;
 mod handed_over;
+mod joins;
 mod oracle;
 mod random;
 mod rights;

@@ -3,15 +3,15 @@
 use domain::flow::LangText;
 use domain::process::act::Place;
 use domain::process::definition::START;
-use domain::process::{self, Action, Actor, Definition, Outcome, Refusal, Request, State, Verb};
+use domain::process::{self, Action, Actor, Definition, Outcome, Request, State, Verb};
 use domain::process::{Entry, Event};
 use domain::{InstanceId, PersonId, TaskId, TenantId};
 use store::Tx;
-use store::person::{person_rows_by_alias, person_today};
+use store::person::person_rows_by_alias;
 
 use super::fault::{explain, resolve, task_id};
 use super::{FlowFault, KnownAs, Named, Running, ask, fault, hold, load, save};
-use crate::{Caller, Context, Error, Result};
+use crate::{Caller, Context, Result};
 
 /// On what somebody acts, by the digits that callers have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,34 +284,4 @@ pub fn chat_made(
         Entry { at: cx.now, verb: Verb::Chat, by: Some(person), task: Some(task), opinion, events };
     let outcome = Outcome { state: running.run.state.clone(), entry: Some(entry) };
     save(tx, cx, Some(&running.run), &running.definition, outcome)
-}
-
-/// Everything in an instance that waits for `from`, or will, goes to `to`: a step of a leaver's hand-over,
-/// by an administrator. Says whether anything changed; not in an instance that is not run here.
-pub fn hand_over(
-    tx: &mut Tx<'_>,
-    cx: &Context,
-    tenant: TenantId,
-    instance: InstanceId,
-    by: PersonId,
-    (from, to): (PersonId, PersonId),
-) -> Result<bool> {
-    let held = match hold(tx, cx, tenant, instance) {
-        Err(Error::Flow(FlowFault::NotRun(_))) => return Ok(false),
-        held => held?,
-    };
-    let from = person_today(tx, tenant, from)?;
-    let by = Actor { tenant, person: by, admin: true };
-    let action = Action::HandOver { from, to };
-    let request = Request { by, opinion: String::new(), action };
-    let state = &held.run.state;
-    let done: Result<Outcome, Refusal> =
-        ask(tx, cx, tenant, |world| process::act(&held.definition, state, &request, world))?;
-    match done {
-        Ok(outcome) => save(tx, cx, Some(&held.run), &held.definition, outcome),
-        Err(refusal) => {
-            let named = [("from", vec![from]), ("to", vec![to])];
-            Err(explain(tx, tenant, refusal, &named)?.into())
-        }
-    }
 }

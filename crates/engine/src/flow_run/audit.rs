@@ -110,10 +110,18 @@ impl Hub {
 
     /// The same for one tenant. Nothing while another process does it.
     pub async fn anchor_of(&self, tenant: TenantId) -> Result<usize> {
-        let hour = self.now().get().div_euclid(HOUR_MS);
-        let newest = self.read(move |tx, _| Ok(rows::anchor_newest(tx, tenant)?)).await?;
-        if newest.is_some_and(|anchor| anchor.at.get().div_euclid(HOUR_MS) == hour) {
-            return Ok(0);
+        let hour = |at: Millis| at.get().div_euclid(HOUR_MS);
+        let now = self.now();
+        let waits = self.read(move |tx, _| {
+            let newest = rows::anchor_newest_at(tx, tenant)?;
+            let moved = !rows::heads_to_anchor(tx, tenant, 1)?.is_empty();
+            Ok((newest.is_some_and(|at| hour(at) == hour(now)), moved))
+        });
+        match waits.await? {
+            (true, _) => return Ok(0),
+            // Where nothing moved, a lease only serves to take the hint away.
+            (false, false) if !self.store.is_shared() => return Ok(0),
+            _ => {}
         }
         let Some(lease) = self.lease(tenant, Work::Anchors).await? else { return Ok(0) };
         let mut anchored = 0;

@@ -10,6 +10,8 @@ pub mod definitions;
 pub mod execute;
 mod fault;
 pub(crate) mod hand_over;
+#[cfg(test)]
+mod tests;
 pub mod timers;
 mod values;
 

@@ -57,7 +57,7 @@ final class Calls {
   private final Map<String, Call> calls = new HashMap<>();
 
   /** A call by the name that the story has for it. */
-  private interface Call {
+  interface Call {
     BaseResponse<?> make(Client by, JsonObject asked, RequestOptions options) throws Exception;
   }
 
@@ -75,7 +75,7 @@ final class Calls {
             .externalApproval(said(asked, ExternalApproval.class)).build(), options));
     calls.put("external_approval.get", (by, asked, options) -> by.approval().v4().externalApproval()
         .get(GetExternalApprovalReq.newBuilder().userIdType(query(asked, "user_id_type"))
-            .approvalCode(asked.getAsJsonObject("path").get("approval_code").getAsString()).build(), options));
+            .approvalCode(path(asked, "approval_code")).build(), options));
     calls.put("external_instance.create", (by, asked, options) -> by.approval().v4().externalInstance()
         .create(CreateExternalInstanceReq.newBuilder()
             .externalInstance(said(asked, ExternalInstance.class)).build(), options));
@@ -111,6 +111,7 @@ final class Calls {
         .list(ListInstanceReq.newBuilder().pageSize(size(asked)).pageToken(query(asked, "page_token"))
             .approvalCode(query(asked, "approval_code")).startTime(query(asked, "start_time"))
             .endTime(query(asked, "end_time")).build(), options));
+    FlowCalls.add(calls);
   }
 
   /** Whether external_tasks can be asked by the SDK's own call: OkHttp refuses a body with GET. */
@@ -199,13 +200,18 @@ final class Calls {
   }
 
   /** The body in the SDK's model, which must not lose a part of it. */
-  private static <M> M said(JsonObject asked, Class<M> model) {
+  static <M> M said(JsonObject asked, Class<M> model) {
     JsonElement body = asked.get("body");
     M filled = GSON.fromJson(body, model);
     if (!body.isJsonNull() && !JsonParser.parseString(GSON.toJson(filled)).equals(body)) {
       throw new IllegalStateException(model.getSimpleName() + " cannot say " + body);
     }
     return filled;
+  }
+
+  /** A parameter of the path. */
+  static String path(JsonObject asked, String name) {
+    return asked.getAsJsonObject("path").get(name).getAsString();
   }
 
   private static String query(JsonObject asked, String name) {
