@@ -90,89 +90,116 @@ pub struct Row {
     pub start: i64,
 }
 
-/// Puts things of one instance onto their lists.
-struct Shelf {
-    family: Family,
-    definition: i64,
-    instance: InstanceId,
-    rows: BTreeSet<(List, Row)>,
+/// A task, instance or copy, for one of those whom it concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Thing {
+    /// What it is: [`Kind::TaskByUpdate`] is no kind of thing.
+    pub kind: Kind,
+    /// The task, instance or copy; of a copy of a flow's task, that task.
+    pub id: i64,
+    /// Whom it concerns, if they are known.
+    pub person: Option<PersonId>,
+    /// Who runs the flow.
+    pub family: Family,
+    /// The definition, or the number of the flow.
+    pub definition: i64,
+    /// The instance.
+    pub instance: InstanceId,
+    /// A code of [`TaskStatus`], [`InstanceStatus`] or [`ReadStatus`].
+    pub status: i64,
+    /// When it started, in Unix milliseconds.
+    pub start: i64,
+    /// When it last changed, as far as lists care; its start where they do not.
+    pub update: i64,
 }
 
-impl Shelf {
-    fn add(
-        &mut self,
-        kind: Kind,
-        (thing, status): (i64, i64),
-        person: Option<PersonId>,
-        start: Millis,
-        time: Millis,
-    ) {
-        let (start, time) = (start.get(), time.get());
-        let whose = person.map_or(0, PersonId::get);
-        let (family, definition, instance) = (self.family, self.definition, self.instance);
-        let place = Place { time, thing, family: family.code(), person: whose };
-        let row = Row { place, definition, instance, status, start };
-        let of_definition = Leader::Definition(definition);
-        for leader in person.map(Leader::Person).into_iter().chain([of_definition]) {
-            self.rows.insert((List { family, kind, leader, status }, row));
-        }
-    }
-
-    fn add_task(&mut self, thing: (i64, i64), person: PersonId, start: Millis, update: Millis) {
-        self.add(Kind::Task, thing, Some(person), start, start);
-        self.add(Kind::TaskByUpdate, thing, Some(person), start, update);
+impl Thing {
+    /// Its row on lists of a kind; `None` where it is on none.
+    pub fn row(&self, kind: Kind) -> Option<Row> {
+        let (of, time) = match kind {
+            Kind::TaskByUpdate => (Kind::Task, self.update),
+            of => (of, self.start),
+        };
+        let person = self.person.map_or(0, PersonId::get);
+        let place = Place { time, thing: self.id, family: self.family.code(), person };
+        let Self { definition, instance, status, start, .. } = *self;
+        (self.kind == of).then_some(Row { place, definition, instance, status, start })
     }
 }
 
-/// Every row of a third-party instance, on each of its lists.
-pub fn rows_of_external(
-    id: InstanceId,
-    definition: DefinitionId,
-    stored: &Stored,
-) -> BTreeSet<(List, Row)> {
-    let rows = BTreeSet::new();
-    let definition = definition.get();
-    let mut shelf = Shelf { family: Family::External, definition, instance: id, rows };
+/// All things of a third-party instance, with itself.
+pub fn things_of_external(id: InstanceId, definition: DefinitionId, stored: &Stored) -> Vec<Thing> {
     let Stored { instance, initiator, tasks, ccs } = stored;
-    let thing = (id.get(), instance.status.code());
-    shelf.add(Kind::Instance, thing, *initiator, instance.start_time, instance.start_time);
-    for task in tasks {
-        let thing = (task.id.get(), task.item.status.code());
-        let (create_time, update_time) = (task.item.create_time, task.item.update_time);
-        shelf.add_task(thing, task.person, create_time, update_time);
-    }
-    for cc in ccs {
-        let thing = (cc.id.get(), cc.item.read_status.code());
-        shelf.add(Kind::Copy, thing, Some(cc.person), cc.item.create_time, cc.item.create_time);
-    }
-    shelf.rows
+    let own = Thing {
+        kind: Kind::Instance,
+        id: id.get(),
+        person: *initiator,
+        family: Family::External,
+        definition: definition.get(),
+        instance: id,
+        status: instance.status.code(),
+        start: instance.start_time.get(),
+        update: instance.start_time.get(),
+    };
+    let tasks = tasks.iter().map(|task| Thing {
+        kind: Kind::Task,
+        id: task.id.get(),
+        person: Some(task.person),
+        status: task.item.status.code(),
+        start: task.item.create_time.get(),
+        update: task.item.update_time.get(),
+        ..own
+    });
+    let copies = ccs.iter().map(|cc| Thing {
+        kind: Kind::Copy,
+        id: cc.id.get(),
+        person: Some(cc.person),
+        status: cc.item.read_status.code(),
+        start: cc.item.create_time.get(),
+        update: cc.item.create_time.get(),
+        ..own
+    });
+    [own].into_iter().chain(tasks).chain(copies).collect()
 }
 
-/// Every row that an instance of a flow asks for: one for each task and person with a part in it.
-pub fn rows_of_flow(instance: &flow::Instance) -> BTreeSet<(List, Row)> {
-    let mut shelf = Shelf {
+/// All things of an instance of a flow, with itself: a task once for each person with a part in it.
+pub fn things_of_flow(instance: &flow::Instance) -> BTreeSet<Thing> {
+    let own = Thing {
+        kind: Kind::Instance,
+        id: instance.id.get(),
+        person: Some(instance.initiator),
         family: Family::Flow,
         definition: instance.flow.get(),
         instance: instance.id,
-        rows: BTreeSet::new(),
+        status: status_of_flow(instance.status).code(),
+        start: instance.start_time.get(),
+        update: instance.start_time.get(),
     };
-    let thing = (instance.id.get(), status_of_flow(instance.status).code());
-    let started = instance.start_time;
-    shelf.add(Kind::Instance, thing, Some(instance.initiator), started, started);
+    let mut things = BTreeSet::from([own]);
     // A task that has not begun has no start, hence no place.
     for task in instance.tasks.iter().filter(|task| task.status != flow::Status::Unstarted) {
-        let start = task.start_time;
-        for (person, (status, ended)) in parts_by_person(task) {
-            let thing = (task.id.get(), status.code());
-            shelf.add_task(thing, person, start, start.max(ended));
-        }
-        for person in BTreeSet::from_iter(&task.ccs) {
+        let (id, start) = (task.id.get(), task.start_time.get());
+        things.extend(parts_by_person(task).into_iter().map(|(person, (status, ended))| Thing {
+            kind: Kind::Task,
+            id,
+            person: Some(person),
+            status: status.code(),
+            start,
+            update: start.max(ended.get()),
+            ..own
+        }));
+        things.extend(task.ccs.iter().map(|person| Thing {
+            kind: Kind::Copy,
+            id,
+            person: Some(*person),
             // Nobody can mark a copy of a flow's task as read yet.
-            let thing = (task.id.get(), ReadStatus::Unread.code());
-            shelf.add(Kind::Copy, thing, Some(*person), start, start);
-        }
+            status: ReadStatus::Unread.code(),
+            start,
+            update: start,
+            ..own
+        }));
     }
-    shelf.rows
+    things
 }
 
 /// The status of each person's share of a task, and when it ended: what is still open counts before

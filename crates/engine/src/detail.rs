@@ -7,8 +7,8 @@ use domain::inbox::Family;
 use domain::instance::{InstanceStatus, Stored, TaskStatus};
 use domain::person::AliasKind;
 use domain::refusal::Role;
-use domain::search::{Kind, rows_of_flow};
-use domain::{Millis, PersonId, Refusal, TaskId};
+use domain::search::{Kind, things_of_flow};
+use domain::{Millis, Refusal, TaskId};
 use store::Tx;
 
 use crate::processes::{Copy, Process, Reader, Task, Who};
@@ -140,19 +140,17 @@ fn of_flow(
     run: &flow::Instance,
 ) -> Result<Detail> {
     let (mut tasks, mut copies) = (Vec::new(), Vec::new());
-    let wanted = |kind: Kind| [Kind::Task, Kind::Copy].contains(&kind);
-    for (list, row) in rows_of_flow(run) {
-        if !wanted(list.kind) || !matches!(list.leader, domain::search::Leader::Definition(..)) {
-            continue;
-        }
-        let (id, person) = (TaskId(row.place.thing), PersonId(row.place.person));
-        let start = Millis(row.start);
-        if list.kind == Kind::Copy {
+    for thing in things_of_flow(run) {
+        let (id, start) = (TaskId(thing.id), Millis(thing.start));
+        let Some(person) = thing.person else { continue };
+        if thing.kind == Kind::Copy {
             let status = domain::instance::ReadStatus::Unread;
             copies.push(reader.copy(&process, id.get(), (person, status), start)?);
+        }
+        if thing.kind != Kind::Task {
             continue;
         }
-        let Some(status) = TaskStatus::from_code(row.status) else { continue };
+        let Some(status) = TaskStatus::from_code(thing.status) else { continue };
         let mut task = reader.task(&process, id, (person, status), start)?;
         let node = run.tasks.iter().find(|task| task.id == id);
         task.node = node.map(|t| (t.node.clone(), t.node.clone())).unwrap_or_default();

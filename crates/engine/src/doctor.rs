@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use domain::inbox::Family;
-use domain::search::rows_of_flow;
+use domain::search::{Kind, things_of_flow};
 use domain::{InstanceId, TenantId};
 use serde::Serialize;
 use store::audit;
@@ -38,7 +38,7 @@ pub struct Report {
     pub inbox_lists: usize,
     /// Their rows.
     pub inbox_rows: i64,
-    /// Rows of the lists of flows that searches read.
+    /// What people have of flows' tasks, as searches read it.
     pub search_rows: i64,
     /// Lists of inboxes whose counts were made anew.
     pub repaired: usize,
@@ -157,7 +157,7 @@ impl Hub {
             let count = move |tx: &mut Tx<'_>, _: &Context| {
                 let inboxes = store::inbox::row_count(tx, tenant, *family)?;
                 let searches = match family {
-                    Family::Flow => store::search::row_count(tx, tenant)?,
+                    Family::Flow => store::search::share_count(tx, tenant)?,
                     Family::External => 0,
                 };
                 Ok((inboxes, searches))
@@ -226,7 +226,7 @@ fn inbox_slice(
     let mut slice = Slice::default();
     for id in ids {
         slice.last = Some(id);
-        let (rows, search_rows) = match family {
+        let (rows, things) = match family {
             Family::Flow => {
                 let Some(instance) = store::flow::instance_load(tx, tenant, id)? else { continue };
                 slice.tasks += instance.tasks.len();
@@ -239,7 +239,7 @@ fn inbox_slice(
                 }
                 slice.faults.extend(flow_run::faults(tx, cx, tenant, id, &instance)?);
                 let rows = domain::inbox::rows(family, &instance.places());
-                (rows, rows_of_flow(&instance))
+                (rows, things_of_flow(&instance))
             }
             Family::External => {
                 let head = store::external::instance_head_by_id(tx, tenant, id)?;
@@ -249,10 +249,10 @@ fn inbox_slice(
             }
         };
         slice.instances += 1;
-        for (list, row) in search_rows {
-            slice.searched += 1;
-            if !store::search::row_exists(tx, tenant, &list, &row)? {
-                slice.faults.push(format!("instance {id} is missing in the search list {list:?}"));
+        for thing in things {
+            slice.searched += i64::from(thing.kind != Kind::Instance);
+            if !store::search::thing_is_listed(tx, tenant, &thing)? {
+                slice.faults.push(format!("searches do not find {thing:?} of instance {id}"));
             }
         }
         for (list, entry) in rows {

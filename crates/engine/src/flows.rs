@@ -3,15 +3,17 @@
 //! Whatever changes an instance goes through one function that compares it with what is stored and
 //! writes what differs: rows, inboxes, card and history.
 
+use std::collections::BTreeSet;
+
 use domain::flow::{FlowDetails, Instance, Verb};
 use domain::inbox::{Family, rows};
-use domain::search::rows_of_flow;
+use domain::search::{Kind, Thing, things_of_flow};
 use domain::{FlowId, InstanceId, PersonId, TaskId, TenantId};
 use store::Tx;
 use store::flow as table;
 use store::lock::{self, Aggregate};
 
-use crate::{Context, Error, Result, flow_run, inbox, search};
+use crate::{Context, Error, Result, flow_run, inbox};
 
 /// Adds a flow or changes its name.
 pub fn define(
@@ -142,9 +144,28 @@ pub(crate) fn save(
     save_tasks(tx, tenant, before, after)?;
     let was = before.map(|before| rows(Family::Flow, &before.places())).unwrap_or_default();
     inbox::move_rows(tx, tenant, &was, &rows(Family::Flow, &after.places()))?;
-    let was = before.map(rows_of_flow).unwrap_or_default();
-    search::move_rows(tx, tenant, &was, &rows_of_flow(after))?;
+    save_shares(tx, tenant, before, after)?;
     Ok(true)
+}
+
+/// What people have of the tasks, for searches. The instance itself is one row already.
+fn save_shares(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    before: Option<&Instance>,
+    after: &Instance,
+) -> Result<()> {
+    let (was, is) = (before.map(things_of_flow).unwrap_or_default(), things_of_flow(after));
+    let is_share = |thing: &&Thing| thing.kind != Kind::Instance;
+    let same = |thing: &Thing| (thing.kind, thing.id, thing.person);
+    let kept: BTreeSet<_> = is.iter().map(same).collect();
+    for gone in was.iter().filter(is_share).filter(|share| !kept.contains(&same(share))) {
+        store::search::share_delete(tx, tenant, gone)?;
+    }
+    for new in is.difference(&was).filter(is_share) {
+        store::search::share_put(tx, tenant, new)?;
+    }
+    Ok(())
 }
 
 fn save_tasks(

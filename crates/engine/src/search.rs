@@ -7,40 +7,22 @@
 
 mod source;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::inbox::Family;
 use domain::instance::{InstanceStatus, ReadStatus, TaskStatus};
 use domain::limits::SEARCH_EXAMINED;
 use domain::person::AliasKind;
-use domain::search::{Kind, List, Place, Row};
-use domain::{InstanceId, Millis, PersonId, TaskId, TenantId};
+use domain::search::{Kind, Place, Row};
+use domain::{InstanceId, Millis, PersonId, TaskId};
 use serde::Serialize;
 use store::Tx;
-use store::search as lists;
 
 use crate::processes::{Copy, Process, Reader, Task};
 use crate::{Caller, Context, Error, Result, page};
 use source::Source;
 
 pub(crate) use source::by_code;
-
-/// Takes away the rows of flows that are no longer asked for and adds those that are new.
-pub(crate) fn move_rows(
-    tx: &mut Tx<'_>,
-    tenant: TenantId,
-    before: &BTreeSet<(List, Row)>,
-    after: &BTreeSet<(List, Row)>,
-) -> Result<()> {
-    for (list, row) in before.difference(after) {
-        lists::row_delete(tx, tenant, list, row)?;
-    }
-    for (list, row) in after.difference(before) {
-        lists::row_insert(tx, tenant, list, row)?;
-    }
-    Ok(())
-}
 
 /// What is searched for. What is `None` narrows nothing; every part that is there must match, but
 /// `code` and `group` name definitions together, and `instance` and `external_id` instances.

@@ -2,6 +2,7 @@
 
 use domain::flow::{FlowDetails, Instance, Logic, Part, Status, Task};
 use domain::person::AliasKind;
+use domain::search::status_of_flow;
 use domain::{FlowId, InstanceId, Millis, PersonId, TaskId, TenantId};
 
 use crate::value::{Param, Row};
@@ -215,10 +216,11 @@ pub fn instance_put(
     tx.touch(tenant, Piece::FlowInstance(instance.id));
     tx.execute(
         "INSERT INTO flow_instance (tenant_id, instance_id, flow_id, initiator_id, status, \
-         start_time, end_time, format, card, details) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         start_time, end_time, format, card, details, listed_status) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          ON CONFLICT (tenant_id, instance_id) DO UPDATE SET flow_id = excluded.flow_id, \
          initiator_id = excluded.initiator_id, status = excluded.status, \
+         listed_status = excluded.listed_status, \
          start_time = excluded.start_time, end_time = excluded.end_time, \
          format = excluded.format, card = excluded.card, details = excluded.details",
         &[
@@ -232,6 +234,7 @@ pub fn instance_put(
             format.into(),
             card.into(),
             (&json(&instance.details)?).into(),
+            status_of_flow(instance.status).code().into(),
         ],
     )?;
     Ok(())

@@ -1,88 +1,90 @@
-//! The lists that searches read: rows in the order of one time, either way. Those of flows have a table
-//! of their own, since a person's share of a task is put together from parts; those of third parties are
-//! indexes of their tables. Knows nothing of what is searched for: a list is a family, a kind, a leader
-//! and a status.
+//! The lists that searches read: rows in the order of one time, either way. Each is an index of the table
+//! that has its things; what a person has of a flow's task is put together from parts, and kept in a
+//! table for this. Knows nothing of what is searched for: a list is a family, a kind, a leader and a
+//! status.
 
 use std::cmp::Ordering;
 
 use domain::inbox::Family;
-use domain::search::{Kind, Leader, List, Place, Row};
+use domain::search::{Kind, Leader, List, Place, Row, Thing};
 use domain::{InstanceId, TenantId};
 
 use crate::value::{self, Param};
 use crate::{Result, Tx};
 
-/// Who leads a list of flows, as its rows say.
-fn leader(list: &List) -> [Param<'static>; 2] {
-    match list.leader {
-        Leader::Person(person) => [0_i64.into(), person.into()],
-        Leader::Definition(id) => [1_i64.into(), id.into()],
+/// Adds what a person has of a flow's task or writes it anew.
+pub fn share_put(tx: &mut Tx<'_>, tenant: TenantId, share: &Thing) -> Result<()> {
+    tx.execute(
+        "INSERT INTO flow_share (tenant_id, kind, task_id, person_id, flow_id, instance_id, status, \
+         start_time, update_time) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (tenant_id, kind, task_id, person_id) DO UPDATE SET \
+         flow_id = excluded.flow_id, instance_id = excluded.instance_id, \
+         status = excluded.status, start_time = excluded.start_time, \
+         update_time = excluded.update_time",
+        &[
+            tenant.into(),
+            share.kind.code().into(),
+            share.id.into(),
+            share.person.into(),
+            share.definition.into(),
+            share.instance.into(),
+            share.status.into(),
+            share.start.into(),
+            share.update.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Removes what a person had of a flow's task.
+pub fn share_delete(tx: &mut Tx<'_>, tenant: TenantId, share: &Thing) -> Result<()> {
+    tx.execute(
+        "DELETE FROM flow_share WHERE tenant_id = $1 AND kind = $2 AND task_id = $3 \
+         AND person_id = $4",
+        &[tenant.into(), share.kind.code().into(), share.id.into(), share.person.into()],
+    )?;
+    Ok(())
+}
+
+/// Whether lists have a thing of a flow as it is.
+pub fn thing_is_listed(tx: &mut Tx<'_>, tenant: TenantId, thing: &Thing) -> Result<bool> {
+    if thing.kind == Kind::Instance {
+        let status = tx.query_one(
+            "SELECT listed_status FROM flow_instance WHERE tenant_id = $1 AND instance_id = $2",
+            &[tenant.into(), thing.instance.into()],
+            |row| row.int(0),
+        )?;
+        return Ok(status == Some(thing.status));
     }
-}
-
-/// The parameters of a row of a list of flows: tenant, kind, leader (two), status, time, thing, person.
-fn key(tenant: TenantId, list: &List, row: &Row) -> [Param<'static>; 8] {
-    let [led_by, leader_id] = leader(list);
-    let Place { time, thing, person, .. } = row.place;
-    [
-        tenant.into(),
-        list.kind.code().into(),
-        led_by,
-        leader_id,
-        list.status.into(),
-        time.into(),
-        thing.into(),
-        person.into(),
-    ]
-}
-
-/// Adds a row to a list of flows.
-pub fn row_insert(tx: &mut Tx<'_>, tenant: TenantId, list: &List, row: &Row) -> Result<()> {
-    let rest = [row.definition.into(), row.instance.into(), row.start.into()];
-    tx.execute(
-        "INSERT INTO search_row (tenant_id, kind, leader, leader_id, status, sort_time, thing_id, \
-         person_id, definition_id, instance_id, start_time) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        &key(tenant, list, row).into_iter().chain(rest).collect::<Vec<_>>(),
+    let kept = tx.query_one(
+        "SELECT flow_id, instance_id, status, start_time, update_time FROM flow_share \
+         WHERE tenant_id = $1 AND kind = $2 AND task_id = $3 AND person_id = $4",
+        &[tenant.into(), thing.kind.code().into(), thing.id.into(), thing.person.into()],
+        |row| {
+            Ok(Thing {
+                definition: row.int(0)?,
+                instance: InstanceId(row.int(1)?),
+                status: row.int(2)?,
+                start: row.int(3)?,
+                update: row.int(4)?,
+                ..*thing
+            })
+        },
     )?;
-    Ok(())
+    Ok(kept.as_ref() == Some(thing))
 }
 
-/// Takes a row off a list of flows.
-pub fn row_delete(tx: &mut Tx<'_>, tenant: TenantId, list: &List, row: &Row) -> Result<()> {
-    tx.execute(
-        "DELETE FROM search_row WHERE tenant_id = $1 AND kind = $2 AND leader = $3 \
-         AND leader_id = $4 AND status = $5 AND sort_time = $6 AND thing_id = $7 \
-         AND person_id = $8",
-        &key(tenant, list, row),
-    )?;
-    Ok(())
-}
-
-/// Whether a list of flows has exactly this row.
-pub fn row_exists(tx: &mut Tx<'_>, tenant: TenantId, list: &List, row: &Row) -> Result<bool> {
-    let found = tx.query_one(
-        "SELECT definition_id, instance_id, start_time FROM search_row WHERE tenant_id = $1 \
-         AND kind = $2 AND leader = $3 AND leader_id = $4 AND status = $5 AND sort_time = $6 \
-         AND thing_id = $7 AND person_id = $8",
-        &key(tenant, list, row),
-        |row| Ok((row.int(0)?, InstanceId(row.int(1)?), row.int(2)?)),
-    )?;
-    Ok(found == Some((row.definition, row.instance, row.start)))
-}
-
-/// How many rows the lists of flows have.
-pub fn row_count(tx: &mut Tx<'_>, tenant: TenantId) -> Result<i64> {
+/// How much people have of flows' tasks.
+pub fn share_count(tx: &mut Tx<'_>, tenant: TenantId) -> Result<i64> {
     let count = tx.query_one(
-        "SELECT count(*) FROM search_row WHERE tenant_id = $1",
+        "SELECT count(*) FROM flow_share WHERE tenant_id = $1",
         &[tenant.into()],
         |row| row.int(0),
     )?;
     Ok(count.unwrap_or_default())
 }
 
-/// What reads a list. A list of third parties has one row of a time and a thing, so that its rows need no
-/// person to be told apart.
+/// What reads a list.
 struct Statements {
     /// Rows from below a place down to a time, at most so many.
     down: &'static str,
@@ -92,24 +94,9 @@ struct Statements {
     count: &'static str,
 }
 
-const OF_FLOWS: Statements = Statements {
-    down: "SELECT sort_time, thing_id, person_id, definition_id, instance_id, start_time \
-           FROM search_row WHERE tenant_id = $1 AND leader_id = $2 AND status = $3 \
-           AND sort_time >= $4 AND (sort_time, thing_id, person_id) < ($6, $7, $8) AND kind = $9 \
-           AND leader = $10 ORDER BY sort_time DESC, thing_id DESC, person_id DESC LIMIT $5",
-    up: "SELECT sort_time, thing_id, person_id, definition_id, instance_id, start_time \
-         FROM search_row WHERE tenant_id = $1 AND leader_id = $2 AND status = $3 \
-         AND sort_time <= $4 AND (sort_time, thing_id, person_id) > ($6, $7, $8) AND kind = $9 \
-         AND leader = $10 ORDER BY sort_time, thing_id, person_id LIMIT $5",
-    count: "SELECT count(*) FROM (SELECT 1 FROM search_row WHERE tenant_id = $1 \
-            AND leader_id = $2 AND status = $3 AND sort_time >= $4 \
-            AND (sort_time, thing_id, person_id) < ($6, $7, $8) AND kind = $9 AND leader = $10 \
-            LIMIT $5) AS counted",
-};
-
-/// The statements on a list of third parties, given its rows. Engines read the list inside as if it stood
-/// outside.
-macro_rules! of_sources {
+/// The statements on a list with one row of each time and thing. Engines read the list inside as if it
+/// stood outside.
+macro_rules! of_things {
     ($list:literal) => {
         &Statements {
             down: concat!(
@@ -136,51 +123,125 @@ macro_rules! of_sources {
     };
 }
 
+/// The same where several people have the same thing.
+macro_rules! of_shares {
+    ($list:literal) => {
+        &Statements {
+            down: concat!(
+                "SELECT sort_time, thing_id, person_id, definition_id, instance_id, start_time \
+                 FROM (",
+                $list,
+                ") AS listed WHERE sort_time >= $4 AND (sort_time, thing_id, person_id) < ($6, $7, $8) \
+                 ORDER BY sort_time DESC, thing_id DESC, person_id DESC LIMIT $5"
+            ),
+            up: concat!(
+                "SELECT sort_time, thing_id, person_id, definition_id, instance_id, start_time \
+                 FROM (",
+                $list,
+                ") AS listed WHERE sort_time <= $4 AND (sort_time, thing_id, person_id) > ($6, $7, $8) \
+                 ORDER BY sort_time, thing_id, person_id LIMIT $5"
+            ),
+            count: concat!(
+                "SELECT count(*) FROM (SELECT 1 FROM (",
+                $list,
+                ") AS listed WHERE sort_time >= $4 AND (sort_time, thing_id, person_id) < ($6, $7, $8) \
+                 LIMIT $5) AS counted"
+            ),
+        }
+    };
+}
+
+fn is_of_person(list: &List) -> bool {
+    matches!(list.leader, Leader::Person(_))
+}
+
+/// Whether several people may have the same thing on a list.
+fn has_shares(list: &List) -> bool {
+    list.family == Family::Flow && list.kind != Kind::Instance && !is_of_person(list)
+}
+
+/// Kinds of shares are those of [`Kind`]: 1 tasks, 4 copies.
 fn statements(list: &List) -> &'static Statements {
-    if list.family == Family::Flow {
-        return &OF_FLOWS;
-    }
-    let is_of_person = matches!(list.leader, Leader::Person(_));
-    match (list.kind, is_of_person) {
-        (Kind::Task, true) => of_sources!(
+    match (list.family, list.kind, is_of_person(list)) {
+        (Family::External, Kind::Task, true) => of_things!(
             "SELECT create_time AS sort_time, task_id AS thing_id, person_id, definition_id, \
-             instance_id, create_time AS start_time FROM external_task \
-             WHERE tenant_id = $1 AND person_id = $2 AND status = $3"
+             instance_id, create_time AS start_time FROM external_task WHERE tenant_id = $1 AND \
+             person_id = $2 AND status = $3"
         ),
-        (Kind::Task, false) => of_sources!(
+        (Family::External, Kind::Task, false) => of_things!(
             "SELECT create_time AS sort_time, task_id AS thing_id, person_id, definition_id, \
-             instance_id, create_time AS start_time FROM external_task \
-             WHERE tenant_id = $1 AND definition_id = $2 AND status = $3"
+             instance_id, create_time AS start_time FROM external_task WHERE tenant_id = $1 AND \
+             definition_id = $2 AND status = $3"
         ),
-        (Kind::TaskByUpdate, true) => of_sources!(
+        (Family::External, Kind::TaskByUpdate, true) => of_things!(
             "SELECT update_time AS sort_time, task_id AS thing_id, person_id, definition_id, \
-             instance_id, create_time AS start_time FROM external_task \
-             WHERE tenant_id = $1 AND person_id = $2 AND status = $3"
+             instance_id, create_time AS start_time FROM external_task WHERE tenant_id = $1 AND \
+             person_id = $2 AND status = $3"
         ),
-        (Kind::TaskByUpdate, false) => of_sources!(
+        (Family::External, Kind::TaskByUpdate, false) => of_things!(
             "SELECT update_time AS sort_time, task_id AS thing_id, person_id, definition_id, \
-             instance_id, create_time AS start_time FROM external_task \
-             WHERE tenant_id = $1 AND definition_id = $2 AND status = $3"
+             instance_id, create_time AS start_time FROM external_task WHERE tenant_id = $1 AND \
+             definition_id = $2 AND status = $3"
         ),
-        (Kind::Instance, true) => of_sources!(
-            "SELECT start_time AS sort_time, instance_id AS thing_id, initiator_id AS person_id, \
-             definition_id, instance_id, start_time FROM external_instance \
-             WHERE tenant_id = $1 AND initiator_id = $2 AND status = $3 AND purged = 0"
+        (Family::External, Kind::Instance, true) => of_things!(
+            "SELECT start_time AS sort_time, instance_id AS thing_id, initiator_id AS \
+             person_id, definition_id, instance_id, start_time FROM external_instance WHERE \
+             tenant_id = $1 AND initiator_id = $2 AND status = $3 AND purged = 0"
         ),
-        (Kind::Instance, false) => of_sources!(
-            "SELECT start_time AS sort_time, instance_id AS thing_id, initiator_id AS person_id, \
-             definition_id, instance_id, start_time FROM external_instance \
-             WHERE tenant_id = $1 AND definition_id = $2 AND status = $3 AND purged = 0"
+        (Family::External, Kind::Instance, false) => of_things!(
+            "SELECT start_time AS sort_time, instance_id AS thing_id, initiator_id AS \
+             person_id, definition_id, instance_id, start_time FROM external_instance WHERE \
+             tenant_id = $1 AND definition_id = $2 AND status = $3 AND purged = 0"
         ),
-        (Kind::Copy, true) => of_sources!(
+        (Family::External, Kind::Copy, true) => of_things!(
             "SELECT create_time AS sort_time, cc_id AS thing_id, person_id, definition_id, \
-             instance_id, create_time AS start_time FROM external_cc \
-             WHERE tenant_id = $1 AND person_id = $2 AND read_status = $3"
+             instance_id, create_time AS start_time FROM external_cc WHERE tenant_id = $1 AND \
+             person_id = $2 AND read_status = $3"
         ),
-        (Kind::Copy, false) => of_sources!(
+        (Family::External, Kind::Copy, false) => of_things!(
             "SELECT create_time AS sort_time, cc_id AS thing_id, person_id, definition_id, \
-             instance_id, create_time AS start_time FROM external_cc \
-             WHERE tenant_id = $1 AND definition_id = $2 AND read_status = $3"
+             instance_id, create_time AS start_time FROM external_cc WHERE tenant_id = $1 AND \
+             definition_id = $2 AND read_status = $3"
+        ),
+        (Family::Flow, Kind::Task, true) => of_things!(
+            "SELECT start_time AS sort_time, task_id AS thing_id, person_id, flow_id AS \
+             definition_id, instance_id, start_time FROM flow_share WHERE tenant_id = $1 AND \
+             person_id = $2 AND status = $3 AND kind = 1"
+        ),
+        (Family::Flow, Kind::Task, false) => of_shares!(
+            "SELECT start_time AS sort_time, task_id AS thing_id, person_id, flow_id AS \
+             definition_id, instance_id, start_time FROM flow_share WHERE tenant_id = $1 AND \
+             flow_id = $2 AND status = $3 AND kind = 1"
+        ),
+        (Family::Flow, Kind::TaskByUpdate, true) => of_things!(
+            "SELECT update_time AS sort_time, task_id AS thing_id, person_id, flow_id AS \
+             definition_id, instance_id, start_time FROM flow_share WHERE tenant_id = $1 AND \
+             person_id = $2 AND status = $3 AND kind = 1"
+        ),
+        (Family::Flow, Kind::TaskByUpdate, false) => of_shares!(
+            "SELECT update_time AS sort_time, task_id AS thing_id, person_id, flow_id AS \
+             definition_id, instance_id, start_time FROM flow_share WHERE tenant_id = $1 AND \
+             flow_id = $2 AND status = $3 AND kind = 1"
+        ),
+        (Family::Flow, Kind::Instance, true) => of_things!(
+            "SELECT start_time AS sort_time, instance_id AS thing_id, initiator_id AS \
+             person_id, flow_id AS definition_id, instance_id, start_time FROM flow_instance \
+             WHERE tenant_id = $1 AND initiator_id = $2 AND listed_status = $3"
+        ),
+        (Family::Flow, Kind::Instance, false) => of_things!(
+            "SELECT start_time AS sort_time, instance_id AS thing_id, initiator_id AS \
+             person_id, flow_id AS definition_id, instance_id, start_time FROM flow_instance \
+             WHERE tenant_id = $1 AND flow_id = $2 AND listed_status = $3"
+        ),
+        (Family::Flow, Kind::Copy, true) => of_things!(
+            "SELECT start_time AS sort_time, task_id AS thing_id, person_id, flow_id AS \
+             definition_id, instance_id, start_time FROM flow_share WHERE tenant_id = $1 AND \
+             person_id = $2 AND status = $3 AND kind = 4"
+        ),
+        (Family::Flow, Kind::Copy, false) => of_shares!(
+            "SELECT start_time AS sort_time, task_id AS thing_id, person_id, flow_id AS \
+             definition_id, instance_id, start_time FROM flow_share WHERE tenant_id = $1 AND \
+             flow_id = $2 AND status = $3 AND kind = 4"
         ),
     }
 }
@@ -214,23 +275,14 @@ fn parameters(
     until: i64,
     most: usize,
 ) -> Vec<Param<'static>> {
-    let [led_by, leader_id] = leader(list);
+    let leader = match list.leader {
+        Leader::Person(person) => person.get(),
+        Leader::Definition(id) => id,
+    };
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let mut all: Vec<Param<'static>> = vec![
-        tenant.into(),
-        leader_id,
-        list.status.into(),
-        until.into(),
-        most.into(),
-        time.into(),
-        thing.into(),
-    ];
-    if list.family == Family::Flow {
-        all.push(person.into());
-        all.push(list.kind.code().into());
-        all.push(led_by);
-    }
-    all
+    let all = [tenant.get(), leader, list.status, until, most, time, thing];
+    let shares = has_shares(list).then_some(person);
+    all.into_iter().chain(shares).map(Into::into).collect()
 }
 
 fn read(list: &List) -> impl FnMut(&value::Row<'_>) -> Result<Row> {

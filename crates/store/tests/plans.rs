@@ -113,9 +113,12 @@ async fn world(url: &str) -> World {
         ),
         rows(HEAVY, EVERY[0].0, EVERY[0].1, ROWS),
         format!(
-            "INSERT INTO search_row SELECT {tenant}, kind, leader, {HEAVY}, n % 5 + 1, n, n, n % \
-             {OTHERS}, {HEAVY}, n % {INSTANCES} + 1, n FROM generate_series(1, {ROWS}) AS n, \
-             generate_series(1, 4) AS kind, generate_series(0, 1) AS leader"
+            "INSERT INTO flow_share SELECT {tenant}, kind, n, {HEAVY}, {HEAVY}, n % {INSTANCES} + 1, \
+             n % 5 + 1, n, n FROM generate_series(1, {ROWS}) AS n, (VALUES (1), (4)) AS kinds(kind)"
+        ),
+        format!(
+            "INSERT INTO flow_instance SELECT {tenant}, n, {HEAVY}, {HEAVY}, 1, n - {ROWS}, 0, 1, \
+             'card', '{{}}', n % 5 + 1 FROM generate_series({ROWS} + 1, 2 * {ROWS}) AS n"
         ),
         format!(
             "INSERT INTO external_task SELECT {tenant}, n, n, 't', {HEAVY}, n % 5 + 1, n, 0, n, '{{}}', \

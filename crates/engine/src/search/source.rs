@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use domain::inbox::Family;
 use domain::limits::{GROUP_DEFINITIONS, SAME_EXTERNAL_ID, SEARCH_COUNTED};
-use domain::search::{Kind, Leader, List, Place, Row, rows_of_external, rows_of_flow};
+use domain::search::{Kind, Leader, List, Place, Row, Thing, things_of_external, things_of_flow};
 use domain::{InstanceId, PersonId, Refusal, TenantId};
 use store::Tx;
 use store::search as lists;
@@ -334,30 +334,28 @@ impl Known<'_> {
     ) -> Result<Vec<Row>> {
         let mut wanted = Vec::new();
         for (family, id) in instances {
-            let rows = match family {
+            let things = match family {
                 Family::Flow => {
                     let stored = store::flow::instance_load(tx, tenant, *id)?;
-                    stored.as_ref().map(rows_of_flow)
+                    stored.map(|stored| things_of_flow(&stored).into_iter().collect())
                 }
                 Family::External => {
                     let head = store::external::instance_head_by_id(tx, tenant, *id)?;
                     let stored = store::external::instance_load(tx, tenant, *id)?;
                     let both = head.zip(stored);
-                    both.map(|(head, stored)| rows_of_external(*id, head.definition, &stored))
+                    both.map(|(head, stored)| things_of_external(*id, head.definition, &stored))
                 }
             };
-            let rows = rows.unwrap_or_default().into_iter();
-            wanted.extend(rows.filter(|(list, row)| self.wants(list, row)).map(|(_, row)| row));
+            let things: Vec<Thing> = things.unwrap_or_default();
+            let rows = things.iter().filter_map(|thing| thing.row(self.kind));
+            wanted.extend(rows.filter(|row| self.wants(row)));
         }
         Ok(wanted)
     }
 
-    fn wants(&self, list: &List, row: &Row) -> bool {
+    fn wants(&self, row: &Row) -> bool {
         let person = PersonId(row.place.person);
-        // Each row stands behind its definition too; that one is taken.
-        list.kind == self.kind
-            && matches!(list.leader, Leader::Definition(..))
-            && self.statuses.contains(&row.status)
+        self.statuses.contains(&row.status)
             && self.people.is_none_or(|people| people.contains(&person))
     }
 }

@@ -36,23 +36,43 @@ CREATE INDEX external_cc_by_person
 CREATE INDEX external_cc_by_definition
   ON external_cc (tenant_id, definition_id, read_status, create_time, cc_id);
 
--- Those of flows. Who leads a list: 0 a person, 1 a flow. Kinds: 1 tasks by start, 2 by update, 3
--- instances, 4 copies.
+-- Of flows the status of an instance in the words of third parties.
+ALTER TABLE flow_instance ADD COLUMN listed_status SMALLINT NOT NULL DEFAULT 0;
 
-CREATE TABLE search_row (
+UPDATE flow_instance SET listed_status = CASE status WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 3 THEN 3
+  WHEN 4 THEN 4 WHEN 7 THEN 2 WHEN 9 THEN 1 ELSE 7 END;
+
+CREATE INDEX flow_instance_by_initiator
+  ON flow_instance (tenant_id, initiator_id, listed_status, start_time, instance_id);
+
+CREATE INDEX flow_instance_by_flow
+  ON flow_instance (tenant_id, flow_id, listed_status, start_time, instance_id);
+
+-- What a person has of a flow's task: of their parts the one that counts (kind 1), or a copy (kind 4).
+CREATE TABLE flow_share (
   tenant_id BIGINT NOT NULL,
   kind SMALLINT NOT NULL,
-  leader SMALLINT NOT NULL,
-  leader_id BIGINT NOT NULL,
-  status SMALLINT NOT NULL,
-  sort_time BIGINT NOT NULL,
-  thing_id BIGINT NOT NULL,
+  task_id BIGINT NOT NULL,
   person_id BIGINT NOT NULL,
-  definition_id BIGINT NOT NULL,
+  flow_id BIGINT NOT NULL,
   instance_id BIGINT NOT NULL,
+  status SMALLINT NOT NULL,
   start_time BIGINT NOT NULL,
-  PRIMARY KEY (tenant_id, kind, leader, leader_id, status, sort_time, thing_id, person_id)
+  update_time BIGINT NOT NULL,
+  PRIMARY KEY (tenant_id, kind, task_id, person_id)
 ) {clustered};
+
+CREATE INDEX flow_share_by_person
+  ON flow_share (tenant_id, kind, person_id, status, start_time, task_id);
+
+CREATE INDEX flow_share_by_person_update
+  ON flow_share (tenant_id, kind, person_id, status, update_time, task_id);
+
+CREATE INDEX flow_share_by_flow
+  ON flow_share (tenant_id, kind, flow_id, status, start_time, task_id, person_id);
+
+CREATE INDEX flow_share_by_flow_update
+  ON flow_share (tenant_id, kind, flow_id, status, update_time, task_id, person_id);
 
 -- Instances by whatever any source calls them.
 CREATE INDEX external_instance_by_own_id ON external_instance (tenant_id, external_id, instance_id);
@@ -63,13 +83,12 @@ UPDATE definition SET group_code = {member group_code of details};
 
 CREATE INDEX definition_by_group ON definition (tenant_id, group_code, definition_id);
 
--- The flows' that are there already, first behind people.
 -- Of a person's parts the one that counts: what is open, else the last. Statuses: 1 in process, 2
 -- agreed, 3 rejected, 9 unstarted.
-INSERT INTO search_row SELECT p.tenant_id, 1, 0, p.person_id,
+INSERT INTO flow_share SELECT p.tenant_id, 1, p.task_id, p.person_id, i.flow_id, p.instance_id,
   CASE WHEN t.status = 1 AND p.status = 1 THEN 1 WHEN p.status = 2 THEN 2
   WHEN p.status = 3 THEN 3 ELSE 5 END, t.start_time,
-  p.task_id, p.person_id, i.flow_id, p.instance_id, t.start_time
+  CASE WHEN p.end_time > t.start_time THEN p.end_time ELSE t.start_time END
   FROM flow_part p
   JOIN flow_task t ON t.tenant_id = p.tenant_id AND t.instance_id = p.instance_id
   AND t.task_id = p.task_id
@@ -81,32 +100,9 @@ INSERT INTO search_row SELECT p.tenant_id, 1, 0, p.person_id,
   AND CASE WHEN t.status = 1 AND q.status = 1 THEN q.turn + 1000000 ELSE q.turn END
   > CASE WHEN t.status = 1 AND p.status = 1 THEN p.turn + 1000000 ELSE p.turn END);
 
-INSERT INTO search_row SELECT p.tenant_id, 2, 0, p.person_id,
-  CASE WHEN t.status = 1 AND p.status = 1 THEN 1 WHEN p.status = 2 THEN 2
-  WHEN p.status = 3 THEN 3 ELSE 5 END, CASE WHEN p.end_time > t.start_time THEN p.end_time ELSE t.start_time END,
-  p.task_id, p.person_id, i.flow_id, p.instance_id, t.start_time
-  FROM flow_part p
-  JOIN flow_task t ON t.tenant_id = p.tenant_id AND t.instance_id = p.instance_id
-  AND t.task_id = p.task_id
-  JOIN flow_instance i ON i.tenant_id = p.tenant_id AND i.instance_id = p.instance_id
-  WHERE t.status <> 9 AND NOT (t.status = 1 AND p.status = 9)
-  AND NOT EXISTS (SELECT 1 FROM flow_part q WHERE q.tenant_id = p.tenant_id
-  AND q.instance_id = p.instance_id AND q.task_id = p.task_id AND q.person_id = p.person_id
-  AND NOT (t.status = 1 AND q.status = 9)
-  AND CASE WHEN t.status = 1 AND q.status = 1 THEN q.turn + 1000000 ELSE q.turn END
-  > CASE WHEN t.status = 1 AND p.status = 1 THEN p.turn + 1000000 ELSE p.turn END);
-
-INSERT INTO search_row SELECT i.tenant_id, 3, 0, i.initiator_id, CASE i.status WHEN 1 THEN 1
-  WHEN 2 THEN 2 WHEN 3 THEN 3 WHEN 4 THEN 4 WHEN 7 THEN 2 WHEN 9 THEN 1 ELSE 7 END, i.start_time,
-  i.instance_id, i.initiator_id, i.flow_id, i.instance_id, i.start_time FROM flow_instance i;
-
-INSERT INTO search_row SELECT c.tenant_id, 4, 0, c.person_id, 2, t.start_time, c.task_id,
-  c.person_id, i.flow_id, c.instance_id, t.start_time FROM flow_cc c
+INSERT INTO flow_share SELECT c.tenant_id, 4, c.task_id, c.person_id, i.flow_id, c.instance_id, 2,
+  t.start_time, t.start_time FROM flow_cc c
   JOIN flow_task t ON t.tenant_id = c.tenant_id AND t.instance_id = c.instance_id
   AND t.task_id = c.task_id
   JOIN flow_instance i ON i.tenant_id = c.tenant_id AND i.instance_id = c.instance_id
   WHERE t.status <> 9;
-
--- Then behind flows.
-INSERT INTO search_row SELECT tenant_id, kind, 1, definition_id, status, sort_time, thing_id,
-  person_id, definition_id, instance_id, start_time FROM search_row;
