@@ -61,8 +61,8 @@ pub struct List {
     pub status: i64,
 }
 
-/// The place of a thing among others of both families. No two things of a kind share one, and within a
-/// list of third parties no two share a time and a thing.
+/// The place of a thing among others of both families. No two things of a kind share one; on a list only
+/// what several people have of a flow's task has the same time and thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The time by which the list is sorted, in Unix milliseconds.
