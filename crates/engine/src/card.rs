@@ -196,9 +196,11 @@ pub(crate) fn choose(bytes: Arc<[u8]>, choice: &Arc<Choice>) -> Card {
 /// What a list shows of cards, and where each ends in it.
 pub(crate) fn show<'c>(
     cx: &Context,
-    cards: impl Iterator<Item = &'c Card>,
+    cards: impl Iterator<Item = &'c Card> + Clone,
 ) -> (Vec<u8>, Vec<usize>) {
-    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+    // Less what each card has to tell tasks apart, more commas and brackets: the first is more.
+    let most = cards.clone().map(|card| card.bytes.len()).sum();
+    let (mut bytes, mut ends) = (Vec::with_capacity(most), Vec::new());
     for card in cards {
         (cx.render.listed)(&mut bytes, card);
         ends.push(bytes.len());
