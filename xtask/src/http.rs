@@ -25,6 +25,7 @@ use crate::steps::{cargo, root, target};
 use load::Wrk;
 use rows::{Kind, Mode, ROWS, Row, Under};
 use samples::Results;
+pub(crate) use samples::median;
 pub(crate) use server::Place;
 
 /// Which engine keeps the data.

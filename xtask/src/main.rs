@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a tool at a terminal")]
 
+mod agree;
 mod bench;
 mod callgrind;
 mod company;
@@ -94,12 +95,17 @@ enum Bench {
     Lists,
     /// An import, beside a bare bulk insert of the same rows
     Import,
+    /// Decisions in flows that open the next step, beside the same row changes in bulk; `tasks` is how
+    /// many instances are open
+    Agree,
     /// Only the data folder that is measured
     Data,
 }
 
 /// How many tasks `http` measures with.
 const SIZES: [usize; 3] = [100_000, 1_000_000, 10_000_000];
+/// How many instances are open while `agree` decides.
+const OPEN: [usize; 2] = [10_000, 1_000_000];
 /// How many the others do.
 const SIZE: usize = 1_000_000;
 
@@ -131,6 +137,7 @@ fn measure(bench: Bench, tasks: &[usize], options: &http::Options) -> Result<()>
         Bench::Http => http::http(if tasks.is_empty() { &SIZES } else { tasks }, options),
         Bench::Lists => bench::lists(size),
         Bench::Import => bench::import(size),
+        Bench::Agree => agree::agree(if tasks.is_empty() { &OPEN } else { tasks }),
         Bench::Data => {
             let made = company::company(&steps::target().join("dist/countersign"), size)?;
             println!("{made:?}");

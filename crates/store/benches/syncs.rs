@@ -3,7 +3,8 @@
 //! written.
 //!
 //! `WHAT=note` has every change of a row in `DATA` noted from now on, `keep` moves the notes into the
-//! file `CHANGES`, and `replay` makes the changes again for `SECONDS`, `SYNCS` in each transaction.
+//! file `CHANGES`, and `replay` makes the changes again for `SECONDS`, `SYNCS` in each transaction;
+//! `once` makes each once. `FIRST` is the table whose change begins a sync, or whatever was noted.
 //! Checkpoints are made inline (`wal_autocheckpoint` 1000, SQLite's default), commits are synced
 //! (`synchronous` FULL), the file is mapped as the product does.
 
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+/// The table whose row a sync changes first.
+const INSTANCE: &str = "external_instance";
 /// As many columns as the widest table has.
 const COLUMNS: usize = 12;
 /// What no sync writes, and what the notes are kept in.
@@ -41,9 +44,10 @@ fn main() {
         "note" => note(&conn),
         "keep" => keep(&conn, &changes),
         _ => {
-            let (size, seconds) =
-                (text("SYNCS").parse().unwrap(), text("SECONDS").parse().unwrap());
-            replay(&conn, &changes, size, Duration::from_secs(seconds));
+            let (size, first) = (text("SYNCS").parse().unwrap(), text("FIRST"));
+            let first = if first.is_empty() { INSTANCE } else { &first };
+            let seconds = text("SECONDS").parse().map(Duration::from_secs).ok();
+            replay(&conn, &syncs(&conn, &changes, first), size, seconds);
         }
     }
 }
@@ -108,7 +112,7 @@ fn keep(conn: &Connection, changes: &str) {
 type Change = (String, Vec<Value>);
 
 /// The changes of each sync. The first one of a sync is its instance's.
-fn syncs(conn: &Connection, changes: &str) -> Vec<Vec<Change>> {
+fn syncs(conn: &Connection, changes: &str, first: &str) -> Vec<Vec<Change>> {
     let tables = tables(conn);
     let source = Connection::open(changes).unwrap();
     let mut read = source.prepare("SELECT * FROM note ORDER BY seq").unwrap();
@@ -119,7 +123,7 @@ fn syncs(conn: &Connection, changes: &str) -> Vec<Vec<Change>> {
         let table = &tables[&name];
         let bound = if change == "DELETE" { table.key } else { table.columns.len() };
         let values = (0..bound).map(|place| row.get(3 + place).unwrap()).collect();
-        if name == "external_instance" {
+        if name == first {
             syncs.push(Vec::new());
         }
         let sync = syncs.last_mut().expect("nothing else is written before the first sync");
@@ -149,8 +153,8 @@ fn statement(name: &str, table: &Table, change: &str) -> String {
     }
 }
 
-fn replay(conn: &Connection, changes: &str, size: usize, limit: Duration) {
-    let syncs = syncs(conn, changes);
+/// Makes the changes again: for some time and to the end of a turn, or each once.
+fn replay(conn: &Connection, syncs: &[Vec<Change>], size: usize, limit: Option<Duration>) {
     let (mut done, mut statements, mut missed) = (0, 0, 0);
     let mut batch = |conn: &Connection, syncs: &mut dyn Iterator<Item = &Vec<Change>>| {
         conn.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -163,13 +167,13 @@ fn replay(conn: &Connection, changes: &str, size: usize, limit: Duration) {
     };
     let mut turns = syncs.iter().cycle();
     let started = Instant::now();
-    while started.elapsed() < limit {
+    while limit.map_or(done < syncs.len(), |limit| started.elapsed() < limit) {
         batch(conn, &mut turns.by_ref().take(size));
         done += size;
     }
     let seconds = started.elapsed().as_secs_f64();
     // The rest of the turn, not measured: then the data is what it was.
-    let rest = (syncs.len() - done % syncs.len()) % syncs.len();
+    let rest = if limit.is_some() { (syncs.len() - done % syncs.len()) % syncs.len() } else { 0 };
     batch(conn, &mut turns.take(rest));
     println!(
         r#"{{"syncs":{done},"seconds":{seconds},"statements":{statements},"missed":{missed}}}"#
