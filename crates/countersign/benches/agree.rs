@@ -42,6 +42,8 @@ const EACH: usize = 150;
 /// How many instances one transaction starts.
 const SLICE: usize = 200;
 const NOW: Millis = Millis(1_767_574_800_000);
+/// When they are decided: ids begin with the time, and a clock that stands still would give some again.
+const LATER: Millis = Millis(NOW.0 + 86_400_000);
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -56,19 +58,19 @@ fn main() {
     let number = |name: &str| text(name).parse::<usize>().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     if text("WHAT") == "make" {
-        let list = runtime.block_on(make(&hub(data.as_ref(), 1), number("OPEN"), number("AGREES")));
+        let list =
+            runtime.block_on(make(&hub(data.as_ref(), NOW), number("OPEN"), number("AGREES")));
         std::fs::write(tasks, list).unwrap();
     } else {
         let list = std::fs::read_to_string(tasks).unwrap();
-        runtime.block_on(run(&hub(data.as_ref(), 2), &list, number("CALLERS")));
+        runtime.block_on(run(&hub(data.as_ref(), LATER), &list, number("CALLERS")));
     }
 }
 
-/// `seed` makes ids: those of one run are not those of another.
-fn hub(file: &Path, seed: u8) -> Arc<Hub> {
-    let store = Store::open(&Options::new(file), NOW).unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
-    let ids = Arc::new(Ids::new([seed; 32]));
+fn hub(file: &Path, now: Millis) -> Arc<Hub> {
+    let store = Store::open(&Options::new(file), now).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now));
+    let ids = Arc::new(Ids::new([1; 32]));
     let keys = Keyring::new([1; 32], &[]);
     Arc::new(Hub::new(store, clock, ids, keys, api::renderers(), Settings::default()))
 }
