@@ -109,6 +109,21 @@ fn every_role_may_what_the_published_table_says() {
 }
 
 #[test]
+fn a_refusal_names_those_whose_it_is() {
+    for (verb, (_, cells)) in Verb::ASKED.into_iter().zip(table()) {
+        let told = Refusal::NotYours { verb }.to_string();
+        let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
+        for (role, words) in [
+            (0, &["initiator", "everybody who has to do with"][..]),
+            (1, &["whose task it is", "assignees", "everybody who has to do with"]),
+            (7, &["administrators"]),
+        ] {
+            assert_eq!(says(words), cells[role] == "yes", "{verb}, {}: {told}", ROLES[role].0);
+        }
+    }
+}
+
+#[test]
 fn nobody_asks_for_time_or_a_start_this_way() {
     let story = story("");
     let admin = ROLES[7].1;
@@ -129,6 +144,27 @@ fn a_node_says_what_its_assignees_may_and_binds_no_administrator() {
     }
     assert_eq!(story.clone().ask(actor(ANN), action(Verb::Copy, &story)), Ok(true));
     assert_eq!(story.clone().ask(actor(ANN), action(Verb::Agree, &story)), Ok(true));
+    let mut story = self::story(", allow: [transfer]");
+    let refused = story.ask(actor(ANN), action(Verb::Copy, &story));
+    assert_eq!(refused, Err(Refusal::NotAllowedHere { verb: Verb::Copy, node: "n".to_owned() }));
+}
+
+#[test]
+fn an_administrator_decides_in_turn_like_everybody() {
+    let mut story = story("");
+    let ben = Actor { admin: true, ..actor(BEN) };
+    let early = story.ask(ben, action(Verb::Agree, &story));
+    assert_eq!(early, Err(Refusal::NotYourTurn { first: vec![ANN, CAT] }));
+}
+
+#[test]
+fn who_gave_a_part_away_is_told_that_it_is_another_s_to_decide() {
+    let mut story = story("");
+    story.transfer(ANN, "n", &[FAY]).unwrap();
+    for verb in [Verb::Agree, Verb::Reject] {
+        let late = story.ask(actor(ANN), action(verb, &story));
+        assert_eq!(late, Err(Refusal::NotYours { verb }));
+    }
 }
 
 #[test]
@@ -157,21 +193,26 @@ fn the_start_is_its_initiator_s_alone() {
         assert!(matches!(refused, Err(Refusal::NotAllowedHere { .. })), "{refused:?}");
     }
     assert_eq!(story.points("start"), []);
+    // Others may see it all the same.
+    let task = story.at("start");
+    assert_eq!(story.ask(actor(EVE), Action::Copy { task, people: vec![FAY] }), Ok(true));
 }
 
 #[test]
 fn nobody_acts_on_a_start_that_was_never_reopened() {
     let mut story = story("");
     let start = story.state.tasks[0].id;
-    for (person, action) in [
-        (EVE, Action::Agree(start)),
-        (EVE, Action::Reject(start)),
-        (FAY, Action::Transfer { task: start, from: vec![], to: vec![FAY] }),
-        (FAY, Action::AddAssignee { task: start, people: vec![FAY], place: Place::After }),
-        (FAY, Action::Urge { task: start, people: vec![FAY] }),
+    let nobody_s = |verb| Refusal::NotYours { verb };
+    let (after, gone) = (Place::After, Refusal::NoSuchTask);
+    for (person, action, refusal) in [
+        (EVE, Action::Agree(start), nobody_s(Verb::Agree)),
+        (EVE, Action::Reject(start), nobody_s(Verb::Reject)),
+        (FAY, Action::Transfer { task: start, from: vec![], to: vec![FAY] }, gone.clone()),
+        (FAY, Action::AddAssignee { task: start, people: vec![FAY], place: after }, gone.clone()),
+        (FAY, Action::Urge { task: start, people: vec![FAY] }, gone),
     ] {
         let admin = Actor { admin: true, ..actor(person) };
-        assert!(story.ask(admin, action.clone()).is_err(), "{action:?}");
+        assert_eq!(story.ask(admin, action.clone()), Err(refusal), "{action:?}");
     }
 }
 
