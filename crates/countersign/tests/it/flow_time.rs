@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::flow_kit::{Company, Story, all_fits, done, refused};
 use crate::support::TestHub;
 
-const FLOW: &str = "package_demo__c__late";
-const HOUR: i64 = 3_600_000;
+pub const FLOW: &str = "package_demo__c__late";
+pub const HOUR: i64 = 3_600_000;
 
 /// A flow whose one step is reminded of after an hour and two, and does something after three.
-fn file(then: &str) -> String {
+pub fn file(then: &str) -> String {
     format!(
         "
 api_id: {FLOW}
@@ -33,15 +33,19 @@ async fn started<'c, 'h>(company: &'c Company<'h>, then: &str) -> Story<'c, 'h> 
     company.start(FLOW, "ann", &json!({})).await
 }
 
-/// What happened by itself in an instance, entry by entry.
 async fn happened(hub: &TestHub, story: &Story<'_, '_>) -> Vec<Vec<Event>> {
-    let (acme, instance) = (hub.acme, InstanceId(story.instance.parse().unwrap()));
+    by_itself(hub, InstanceId(story.instance.parse().unwrap())).await
+}
+
+/// What happened by itself in an instance, entry by entry.
+pub async fn by_itself(hub: &TestHub, instance: InstanceId) -> Vec<Vec<Event>> {
+    let acme = hub.acme;
     let read = hub.hub.read(move |tx, _| history(tx, acme, instance, 0, 100)).await.unwrap();
     let entries = read.entries.into_iter().filter(|told| told.by.is_none());
     entries.map(|told| told.entry.unwrap().events).collect()
 }
 
-fn names(events: &[Event]) -> Vec<&'static str> {
+pub fn names(events: &[Event]) -> Vec<&'static str> {
     let name = |event: &Event| match event {
         Event::Reminded { .. } => "reminded",
         Event::Overdue { .. } => "overdue",
@@ -52,6 +56,10 @@ fn names(events: &[Event]) -> Vec<&'static str> {
     };
     events.iter().map(name).collect()
 }
+
+/// Everything that happens to an instance at which nobody has looked until it was overdue.
+pub const ALL: [&str; 6] =
+    ["reminded", "overdue", "decided by itself", "decided by itself", "closed", "ended"];
 
 async fn tick(hub: &TestHub) -> usize {
     hub.hub.run_timers_of(hub.acme).await.unwrap()
@@ -93,9 +101,7 @@ async fn what_was_missed_is_caught_up_in_one_step() {
         assert_eq!((tick(&hub).await, tick(&hub).await), (1, 0));
         let told = happened(&hub, &story).await;
         assert_eq!(told.len(), 1, "{told:?}");
-        let all =
-            ["reminded", "overdue", "decided by itself", "decided by itself", "closed", "ended"];
-        assert_eq!(names(&told[0]), all);
+        assert_eq!(names(&told[0]), ALL);
         let company = company.again().await;
         let mut story = story.with(&company);
         let (ben, cat) = (format!("ben {task} 1"), format!("cat {task} 1"));

@@ -19,6 +19,7 @@ mod flow_bodies;
 mod flow_examples;
 mod flow_files;
 mod flow_kit;
+mod flow_processes;
 mod flow_races;
 mod flow_start;
 mod flow_time;

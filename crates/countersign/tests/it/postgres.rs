@@ -60,7 +60,7 @@ pub fn ask(url: &str, args: &[&str]) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
-fn serve(url: &str) -> Server {
+pub fn serve(url: &str) -> Server {
     let mut command = command(url);
     command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--observe", ""]);
     command.env("COUNTERSIGN_LIMITS__PROFILE", "off");

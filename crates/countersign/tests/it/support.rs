@@ -168,10 +168,21 @@ impl TestHub {
 
     /// A hub over a copy of another one's data.
     pub fn over(store: Store, like: &Self) -> Self {
-        let clock = Arc::clone(&like.clock);
-        let hub = hub(store, &clock, [8; 32], &Setup::default());
+        Self::like(store, [8; 32], like)
+    }
+
+    /// Another server on the shared database, with the same time and ids of its own.
+    pub async fn beside(like: &Self) -> Self {
+        let store = on_server(database().unwrap(), &Setup::default()).await;
+        let mut seed = [9; 32];
+        seed[..8].copy_from_slice(&RandomState::new().hash_one(&like.suffix).to_be_bytes());
+        Self::like(store, seed, like)
+    }
+
+    fn like(store: Store, seed: [u8; 32], like: &Self) -> Self {
+        let hub = hub(store, &like.clock, seed, &Setup::default());
         Self {
-            clock,
+            clock: Arc::clone(&like.clock),
             acme: like.acme,
             other: like.other,
             suffix: like.suffix.clone(),

@@ -44,7 +44,13 @@ pub(crate) fn hold(
     id: InstanceId,
 ) -> Result<Running> {
     lock::hold(tx, tenant, Aggregate::FlowInstance(id))?;
-    load(tx, cx, tenant, id)
+    let running = load(tx, cx, tenant, id)?;
+    // Rows are in the order of ids. Another process may have opened the last task, in this very
+    // millisecond or by a clock that is ahead.
+    if let Some(task) = running.run.state.tasks.last() {
+        cx.ids.above(task.id.get());
+    }
+    Ok(running)
 }
 
 /// The same for whoever only reads.
