@@ -114,7 +114,7 @@ pub fn page_glance(tx: &mut Tx<'_>, tenant: TenantId, asked: &Pages<'_>) -> Resu
     let definitions: Vec<i64> = asked.definitions.iter().map(|id| id.get()).collect();
     let known: Vec<i64> = asked.people.iter().map(|id| id.get()).collect();
     let mut seen = Paged::default();
-    tx.query(
+    tx.query_alone(
         if asked.of_people { BY_PERSON } else { BY_STATUS },
         &[
             tenant.into(),

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Statement, StatementStatus, ToSql};
 use crate::dialect::Positional;
 use crate::inbox::{Pending, Shape};
 use crate::lease::Work;
-use crate::postgres::{Sequence, Session};
+use crate::postgres::{Answer, Sequence, Session};
 use crate::value::{Param, Row};
 use crate::watch::{Commit, Piece, Touched};
 use crate::{Error, Result};
@@ -178,6 +178,27 @@ impl<'a> Tx<'a> {
         &mut self,
         sql: &'static str,
         params: &[Param<'_>],
+        each: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.query_with(Session::run, sql, params, each)
+    }
+
+    /// The same for a statement that needs no snapshot but its own: on the shared engine, where it is
+    /// the first, what follows may see a later moment.
+    pub(crate) fn query_alone(
+        &mut self,
+        sql: &'static str,
+        params: &[Param<'_>],
+        each: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.query_with(Session::run_alone, sql, params, each)
+    }
+
+    fn query_with(
+        &mut self,
+        run: impl FnOnce(&Session, &'static str, &[Param<'_>]) -> Result<Answer>,
+        sql: &'static str,
+        params: &[Param<'_>],
         mut each: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         self.statements += 1;
@@ -194,7 +215,7 @@ impl<'a> Tx<'a> {
             }
             Arm::Postgres(..) if params.iter().any(Param::equals_nothing) => Ok(()),
             Arm::Postgres(session, _) => {
-                let answer = session.run(sql, params)?;
+                let answer = run(session, sql, params)?;
                 answer.rows.iter().try_for_each(|row| each(&Row::Postgres(row)))
             }
         }

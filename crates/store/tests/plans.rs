@@ -472,18 +472,10 @@ async fn assert_one_turn(
     let look = || store.read(ask);
     // The first prepares the statement.
     look().await.unwrap();
-    for _ in 0..20 {
-        // Nobody waits for the COMMIT of a read: it is sent after the answer was given.
-        let before = turns.load(Ordering::SeqCst);
-        look().await.unwrap();
-        let waited = turns.load(Ordering::SeqCst) - before;
-        assert!(waited <= 3, "a query took {waited} turns");
-    }
     let before = turns.load(Ordering::SeqCst);
     for _ in 0..100 {
         look().await.unwrap();
     }
-    // Each: the statement with its BEGIN, and the COMMIT behind it, alone or with the next BEGIN.
-    let waited = turns.load(Ordering::SeqCst) - before;
-    assert!(waited <= 201, "a hundred queries took {waited} turns");
+    // The statement alone: no limit is set, no transaction begun or ended.
+    assert_eq!(turns.load(Ordering::SeqCst) - before, 100);
 }

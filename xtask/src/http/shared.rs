@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::load::Wrk;
+use super::machine::Machine;
 use super::recorded;
 use super::rows::{Mode, Row, Under};
 use super::run::Size;
@@ -31,9 +32,9 @@ const ROWS: [&str; 6] = [
     "tasks-20-ids",
     "tasks-page-50",
 ];
-/// Everything else is the server's default. The log is only written while syncs are recorded.
-const SETTINGS: [&str; 7] = [
-    "shared_buffers=1GB",
+/// Everything else is the server's default, but for its memory. The log is only written while syncs
+/// are recorded.
+const SETTINGS: [&str; 6] = [
     "max_wal_size=4GB",
     "logging_collector=on",
     "log_destination=jsonlog",
@@ -114,7 +115,10 @@ pub(crate) fn shared(
     let mut company = company(&programs.product, size)?;
     let programs_folder = debian().context("there is no PostgreSQL and it cannot be installed")?;
     let folder = company.data.with_file_name("postgres");
-    let database = Database::at(&programs_folder, &folder, &SETTINGS)?;
+    // A quarter of the memory, as PostgreSQL's manual advises for a server of its own.
+    let buffers = format!("shared_buffers={}MB", Machine::look()?.memory_mib / 4);
+    let settings: Vec<&str> = SETTINGS.into_iter().chain([&*buffers]).collect();
+    let database = Database::at(&programs_folder, &folder, &settings)?;
     fill(programs, &database, &company)?;
     println!("{size} tasks: copying the database");
     database.psql("DROP DATABASE IF EXISTS run")?;

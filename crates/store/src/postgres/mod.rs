@@ -30,7 +30,7 @@ use crate::{Error, Result};
 
 pub use distribute::Distributed;
 pub use explain::{Plan, Plans};
-pub(crate) use session::Session;
+pub(crate) use session::{Answer, Session};
 
 /// Spreads a database that has every migration over the nodes of its Citus cluster, and tells of each
 /// table; run again, it goes on where it was stopped. Not from an async task: it waits for the server.
@@ -49,7 +49,7 @@ fn alone<T: Send>(options: &Options, work: impl FnOnce(&Session) -> Result<T> + 
     let target = tls::target(options.url.expose_secret(), options.root_certificate.as_deref())?;
     let manner = options.manner();
     let done = std::thread::scope(|scope| {
-        scope.spawn(|| work(&Session::connect(&target, manner)?)).join()
+        scope.spawn(|| work(&Session::unlimited(&target, manner)?)).join()
     });
     done.map_err(|_| Error::Engine("a connection panicked".into()))?
 }
@@ -144,23 +144,11 @@ impl Engine {
             left: Mutex::default(),
         });
         let (jobs, waiting) = queue();
-        let first = {
-            let shared = Arc::clone(&shared);
-            // On a thread of its own: a connection may not be driven inside an async task.
-            let opened = std::thread::spawn(move || {
-                let session = Session::connect(&shared.target, shared.manner.clone())?;
-                migrate::run(&session, now.get())?;
-                Ok::<_, Error>(session)
-            });
-            opened.join().map_err(|_| Error::Engine("connecting panicked".into()))??
-        };
-        let mut first = Some(first);
+        alone(options, move |session| migrate::run(session, now.get()))?;
         let mut threads = Vec::new();
         for n in 0..options.pool.max(1) {
-            let (shared, waiting, session) = (Arc::clone(&shared), waiting.clone(), first.take());
-            threads.push(spawn(&format!("pg-{n}"), move || {
-                worker::run(&shared, &waiting, session);
-            })?);
+            let (shared, waiting) = (Arc::clone(&shared), waiting.clone());
+            threads.push(spawn(&format!("pg-{n}"), move || worker::run(&shared, &waiting))?);
         }
         Ok(Self { jobs: Some(jobs), shared, threads })
     }

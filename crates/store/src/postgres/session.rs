@@ -5,16 +5,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use futures_util::{FutureExt, TryStreamExt};
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Row, SimpleQueryMessage, Statement};
 
 use super::explain::Plans;
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::tls::Target;
 use super::wire;
 use crate::job::Mode;
@@ -31,7 +34,16 @@ const OVERDUE: Duration = Duration::from_secs(2);
 /// One plan for every execution. The server would else plan large statements anew each time, in the
 /// hope that the length of a list makes a better one; that took most of a first page (measured), and
 /// what plans without values read is bounded by a test.
-const PLANS_ONCE: &str = "plan_cache_mode = force_generic_plan";
+const PLANS_ONCE: &str = "plan_cache_mode=force_generic_plan";
+
+/// What proxies answer to options of a connection that they do not hand on.
+const NO_OPTIONS: [SqlState; 2] = [SqlState::PROTOCOL_VIOLATION, SqlState::FEATURE_NOT_SUPPORTED];
+
+/// Whether a connection has the limits it was asked for, `$` being the time in ms: a proxy may have
+/// kept them to itself.
+const HAS_LIMITS: &str = "\
+    SELECT CAST(current_setting('statement_timeout') AS INTERVAL) = '$ ms' \
+    AND current_setting('plan_cache_mode') = 'force_generic_plan'";
 
 /// How long making a connection may take (own figure).
 const CONNECT: Duration = Duration::from_secs(3);
@@ -56,6 +68,8 @@ pub(crate) struct Session {
     runtime: Runtime,
     client: Client,
     manner: Manner,
+    /// Limits hold on this connection without being set in each transaction.
+    has_limits: bool,
     known: RefCell<HashMap<(usize, usize), Known>>,
     /// What begins the transaction, until it is sent with the first statement.
     begin: RefCell<Option<String>>,
@@ -68,8 +82,9 @@ pub(crate) struct Session {
 }
 
 /// A statement as this server reads it.
+#[derive(Clone)]
 struct Known {
-    text: String,
+    text: Rc<str>,
     statement: Option<Statement>,
 }
 
@@ -89,19 +104,45 @@ pub(super) enum Commit {
 }
 
 impl Session {
-    /// Connects, within a limit.
+    /// Connects, for use cases. Limits are asked for with the connection itself; where a proxy is in
+    /// the way of that, they are set in each transaction.
     pub(super) fn connect(target: &Target, manner: Manner) -> Result<Self, Fault> {
+        let limit = manner.statement_timeout.as_millis();
+        let mut config = target.config.clone();
+        let own = config.get_options().unwrap_or_default();
+        config.options(format!("{own} -c statement_timeout={limit} -c {PLANS_ONCE}"));
+        let mut session = match Self::open(&config, target, manner.clone()) {
+            Err(Fault::Failed(_)) => return Self::unlimited(target, manner),
+            opened => opened?,
+        };
+        let asked = HAS_LIMITS.replace('$', &limit.to_string());
+        let has = session.drive(session.client.simple_query(&asked))?;
+        session.has_limits = has.iter().any(
+            |message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")),
+        );
+        Ok(session)
+    }
+
+    /// Connects, for what may take its time.
+    pub(super) fn unlimited(target: &Target, manner: Manner) -> Result<Self, Fault> {
+        Self::open(&target.config, target, manner)
+    }
+
+    fn open(config: &Config, target: &Target, manner: Manner) -> Result<Self, Fault> {
         let failed = |e: &dyn std::fmt::Display| Fault::Lost(format!("cannot connect: {e}"));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| failed(&e))?;
         let client = runtime.block_on(async {
-            let connecting = target.config.connect(target.tls.clone());
+            let connecting = config.connect(target.tls.clone());
             let connected = tokio::time::timeout(CONNECT, connecting).await;
             let (client, connection) = connected
                 .map_err(|_| failed(&format!("no answer in {CONNECT:?}")))?
-                .map_err(|e| failed(&super::fault::text(&e)))?;
+                .map_err(|e| match e.code() {
+                    Some(code) if NO_OPTIONS.contains(code) => Fault::Failed(fault::text(&e)),
+                    _ => failed(&fault::text(&e)),
+                })?;
             // Ends when the client is dropped; what breaks it is told to each statement.
             tokio::spawn(connection);
             Ok::<_, Fault>(client)
@@ -110,6 +151,7 @@ impl Session {
             runtime,
             client,
             manner,
+            has_limits: false,
             known: RefCell::default(),
             begin: RefCell::default(),
             fault: RefCell::default(),
@@ -136,18 +178,19 @@ impl Session {
         self.runtime.block_on(async { tokio::time::sleep(how_long).await });
     }
 
-    /// The next statement begins a transaction. Limits are set in each, not once a connection,
-    /// because a proxy may give every transaction another one.
+    /// The next statement begins a transaction.
     pub(super) fn begin(&self, mode: Mode) {
         let how = match mode {
             Mode::Read => "ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Mode::Write => "ISOLATION LEVEL READ COMMITTED READ WRITE",
             Mode::WriteSnapshot => "ISOLATION LEVEL REPEATABLE READ READ WRITE",
         };
-        let limit = self.manner.statement_timeout.as_millis();
-        *self.begin.borrow_mut() = Some(format!(
-            "BEGIN {how}; SET LOCAL statement_timeout = {limit}; SET LOCAL {PLANS_ONCE}"
-        ));
+        let mut begin = format!("BEGIN {how}");
+        if !self.has_limits {
+            let limit = self.manner.statement_timeout.as_millis();
+            let _ = write!(begin, "; SET LOCAL statement_timeout={limit}; SET LOCAL {PLANS_ONCE}");
+        }
+        *self.begin.borrow_mut() = Some(begin);
         *self.fault.borrow_mut() = None;
     }
 
@@ -159,6 +202,18 @@ impl Session {
     /// The use case must be run again, for a reason that only this program knows.
     pub(crate) fn ask_again(&self, reason: &str) {
         *self.fault.borrow_mut() = Some(Fault::Again(reason.to_owned()));
+    }
+
+    /// Runs a statement whose answer stands by itself. As the first of a transaction it is one of its
+    /// own, which spares the server beginning and ending it; what follows is of a later moment.
+    pub(crate) fn run_alone(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Answer> {
+        if !self.has_limits || self.open.get() || self.manner.plans.is_some() {
+            return self.run(sql, params);
+        }
+        if let Some(fault) = self.fault() {
+            return Err(fault.into());
+        }
+        self.drive(self.statement(sql, params)).map_err(|fault| self.failed(fault))
     }
 
     /// Runs a statement of the transaction, which it begins where nothing has yet.
@@ -221,12 +276,10 @@ impl Session {
         params: &[Param<'_>],
     ) -> Result<Answer, tokio_postgres::Error> {
         let key = (sql.as_ptr() as usize, sql.len());
-        let (text, mut statement) = {
+        let Known { text, mut statement } = {
             let mut known = self.known.borrow_mut();
-            let known = known
-                .entry(key)
-                .or_insert_with(|| Known { text: dialect::postgres(sql), statement: None });
-            (known.text.clone(), known.statement.clone())
+            let fresh = || Known { text: dialect::postgres(sql).into(), statement: None };
+            known.entry(key).or_insert_with(fresh).clone()
         };
         if self.manner.prepared && statement.is_none() {
             let fresh = self.client.prepare(&text).await?;

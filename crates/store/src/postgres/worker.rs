@@ -26,8 +26,8 @@ const LAST_PAUSE: Duration = Duration::from_millis(200);
 /// The same where no connection can be made.
 const RECONNECT: Duration = Duration::from_millis(100);
 
-pub(super) fn run(shared: &Shared, jobs: &Receiver<Box<dyn Job>>, session: Option<Session>) {
-    let mut thread = Thread { shared, session, chance: RandomState::new(), rolled: 0 };
+pub(super) fn run(shared: &Shared, jobs: &Receiver<Box<dyn Job>>) {
+    let mut thread = Thread { shared, session: None, chance: RandomState::new(), rolled: 0 };
     for job in jobs {
         // A reader who went away needs no answer.
         if job.mode() == Mode::Read && job.is_abandoned() {
