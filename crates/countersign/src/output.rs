@@ -1,5 +1,7 @@
 //! What is printed at a terminal: text for people, or one JSON value.
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -16,15 +18,11 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+#[expect(clippy::print_stderr, reason = "the one place that prints")]
 impl Output {
     /// One answer in both forms.
     pub(crate) fn answer(self, text: &str, value: &Value) {
-        if self.json {
-            println!("{value}");
-        } else {
-            println!("{text}");
-        }
+        if self.json { print(value) } else { print(&text) }
     }
 
     /// A table, or an array of objects with the same names.
@@ -33,12 +31,11 @@ impl Output {
             let object = |row: &Vec<String>| -> Value {
                 names.iter().zip(row).map(|(n, v)| ((*n).to_owned(), json!(v))).collect()
             };
-            println!("{}", rows.iter().map(object).collect::<Value>());
-            return;
+            return print(&rows.iter().map(object).collect::<Value>());
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(names.to_vec()).add_rows(rows.to_vec());
-        println!("{table}");
+        print(&table);
     }
 
     /// Something on the way to the answer, for people only.
@@ -59,6 +56,20 @@ impl Output {
     }
 }
 
+/// What a shell asks to complete commands.
 pub(crate) fn completions(shell: Shell) {
-    clap_complete::generate(shell, &mut Cli::command(), "countersign", &mut std::io::stdout());
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "countersign", &mut text);
+    print(&String::from_utf8_lossy(&text).trim_end());
+}
+
+/// Prints a line. Whoever reads may have had enough of it, as in `list | head`.
+#[expect(clippy::print_stderr, reason = "the one place that prints")]
+fn print(text: &dyn Display) {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot print the answer: {error}");
+        }
+        _ => {}
+    }
 }

@@ -239,3 +239,13 @@ fn completions_are_printed_for_a_shell() {
     let done = countersign().args(["completions", "bash"]).output().unwrap();
     assert!(text(&done).contains("reset-secret"));
 }
+
+#[test]
+fn whoever_reads_an_answer_may_have_had_enough_of_it() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = countersign();
+    command.args(["completions", "bash"]).stdout(writer).stderr(Stdio::piped());
+    let done = command.spawn().unwrap().wait_with_output().unwrap();
+    assert!(done.status.success() && done.stderr.is_empty(), "{}", text(&done));
+}
