@@ -100,13 +100,14 @@ fn is_done(known: &Known, table: &str, by_tenant: bool) -> Result<bool> {
 
 async fn is_cluster(client: &Client) -> Result<bool, Cause> {
     let asked = "SELECT to_regproc('create_reference_table') IS NOT NULL";
-    client.query_one(asked, &[]).await?.try_get(0)
+    let rows = client.query_typed(asked, &[]).await?;
+    rows.first().map_or(Ok(false), |row| row.try_get(0))
 }
 
 async fn known(client: &Client) -> Result<Known, Cause> {
     let asked = "SELECT c.relname::TEXT, t.citus_table_type::TEXT, t.distribution_column::TEXT \
                  FROM citus_tables t JOIN pg_catalog.pg_class c ON c.oid = t.table_name \
                  WHERE c.relnamespace = current_schema()::regnamespace";
-    let rows = client.query(asked, &[]).await?;
+    let rows = client.query_typed(asked, &[]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }

@@ -1,11 +1,13 @@
 //! Brings a database to the shape this version needs, however many processes start at once.
 //!
 //! The row that names a migration is inserted first in its transaction. Others who want to insert it
-//! wait for the end of that, and then find it there: no other lock is needed.
+//! wait for the end of that, and then find it there: no other lock is needed. Nothing is prepared: a
+//! proxy may give the next statement another connection.
 
 use domain::Millis;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 
 use super::session::Session;
 use crate::migrate::{MIGRATIONS, RECORD, check_known, statements, steps};
@@ -66,18 +68,14 @@ fn is_ours(session: &Session) -> Result<bool> {
 
 /// Whether the record of migrations is there, the first thing that is made; and whether nothing is.
 async fn owner(client: &Client) -> Result<(bool, bool), Cause> {
-    let row = client
-        .query_one(
-            "SELECT to_regclass('schema_migration') IS NOT NULL, NOT EXISTS \
-             (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema())",
-            &[],
-        )
-        .await?;
-    Ok((row.try_get(0)?, row.try_get(1)?))
+    let asked = "SELECT to_regclass('schema_migration') IS NOT NULL, NOT EXISTS \
+                 (SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema())";
+    let rows = client.query_typed(asked, &[]).await?;
+    rows.first().map_or(Ok((false, true)), |row| Ok((row.try_get(0)?, row.try_get(1)?)))
 }
 
 async fn applied(client: &Client) -> Result<Vec<(String, Millis)>, Cause> {
-    let rows = client.query("SELECT name, applied_at FROM schema_migration", &[]).await?;
+    let rows = client.query_typed("SELECT name, applied_at FROM schema_migration", &[]).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, Millis(row.try_get(1)?)))).collect()
 }
 
@@ -93,9 +91,8 @@ async fn apply(client: &Client, name: &str, text: &str, now: i64) -> Result<(), 
 }
 
 async fn statements_of(client: &Client, name: &str, text: &str, now: i64) -> Result<(), Cause> {
-    client
-        .execute("INSERT INTO schema_migration (name, applied_at) VALUES ($1, $2)", &[&name, &now])
-        .await?;
+    let noted = "INSERT INTO schema_migration (name, applied_at) VALUES ($1, $2)";
+    client.query_typed(noted, &[(&name, Type::TEXT), (&now, Type::INT8)]).await?;
     for statement in statements(text) {
         client.batch_execute(&dialect::postgres_ddl(statement)).await?;
     }
