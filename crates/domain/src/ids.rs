@@ -88,6 +88,13 @@ struct State {
     rng: ChaCha20Rng,
 }
 
+impl State {
+    /// Where to begin inside a millisecond; half of it is left above.
+    fn start(&mut self) -> i64 {
+        i64::from(self.rng.next_u32()) & ((1 << (SEQUENCE_BITS - 1)) - 1)
+    }
+}
+
 impl Ids {
     /// A source with `seed`: 32 random bytes in a server, a constant in a test.
     pub fn new(seed: [u8; 32]) -> Self {
@@ -95,10 +102,14 @@ impl Ids {
     }
 
     /// Makes every further id greater than `id`, so that a clock that was set back while the
-    /// server stood still cannot make an id twice or out of order.
+    /// server stood still cannot make an id twice or out of order. Goes on at random in a later
+    /// millisecond where `id` is of another process, which goes on right behind it.
     pub fn above(&self, id: i64) {
         let mut state = self.state();
-        state.last = state.last.max(id);
+        if id > state.last {
+            let start = state.start();
+            state.last = (((id >> SEQUENCE_BITS) + 1) << SEQUENCE_BITS) | start;
+        }
     }
 
     /// A bound that every id made before `at` is below.
@@ -111,9 +122,7 @@ impl Ids {
     pub fn next(&self, now: Millis) -> i64 {
         let mut state = self.state();
         let ms = (now.0 - EPOCH_MS).clamp(1, (1 << 42) - 1);
-        // Half of the sequence is left above the random start.
-        let start = i64::from(state.rng.next_u32()) & ((1 << (SEQUENCE_BITS - 1)) - 1);
-        let fresh = (ms << SEQUENCE_BITS) | start;
+        let fresh = (ms << SEQUENCE_BITS) | state.start();
         state.last = if fresh >> SEQUENCE_BITS > state.last >> SEQUENCE_BITS {
             fresh
         } else {
@@ -142,6 +151,8 @@ impl Ids {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -160,6 +171,18 @@ mod tests {
         let ids = Ids::new([7; 32]);
         ids.above(i64::MAX / 2);
         assert!(ids.next(Millis(EPOCH_MS + 5)) > i64::MAX / 2);
+    }
+
+    #[test]
+    fn two_processes_above_the_same_id_go_on_apart() {
+        let newest = Ids::before(Millis(1_700_000_000_000)) | 7;
+        let after = |seed| {
+            let ids = Ids::new([seed; 32]);
+            ids.above(newest);
+            (0..100).map(|_| ids.next(Millis(1_700_000_000_000))).collect::<BTreeSet<_>>()
+        };
+        let (one, other) = (after(1), after(2));
+        assert!(one.is_disjoint(&other) && one.iter().chain(&other).all(|id| *id > newest));
     }
 
     #[test]

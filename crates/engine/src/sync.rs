@@ -145,6 +145,12 @@ impl Work<'_> {
             rows::instance_put(tx, tenant, &self.head, change.instance.instance(), initiator)?;
         }
 
+        // Rows are in the order of ids, and another process may have made the last one, in this very
+        // millisecond or by a clock that is ahead.
+        let last = stored.and_then(|s| s.tasks.iter().map(|task| task.id.get()).max());
+        let last_cc = stored.and_then(|s| s.ccs.iter().map(|cc| cc.id.get()).max());
+        cx.ids.above(last.max(last_cc).unwrap_or_default());
+
         let mut task_rows = Counts { deleted: change.removed_tasks.len(), ..Counts::default() };
         for task in &change.removed_tasks {
             rows::task_delete(tx, tenant, id, task.id)?;

@@ -12,7 +12,7 @@ use crate::oracle::{Filter, Names, Oracle, Outcome, Sync};
 use crate::postgres::{ask, command, found};
 use crate::process::{Client, Server};
 use crate::properties::{DEFINITIONS, TASK_STATUSES, USERS, sync, without_id};
-use crate::support::{APPROVALS, INSTANCES, TASKS, database, definition};
+use crate::support::{APPROVALS, INSTANCES, TASKS, TestHub, database, definition, instance, task};
 
 const CLIENTS: usize = 64;
 /// How many syncs each tells, over how many instances of its own.
@@ -122,4 +122,30 @@ async fn sixty_four_who_sync_and_query_the_same_people_see_what_the_oracle_has()
     // Everybody meant the same people.
     assert_eq!(report["people"], json!(USERS));
     assert!(servers.into_iter().all(Server::stop));
+}
+
+#[tokio::test]
+async fn tasks_that_two_servers_add_stay_in_the_order_in_which_they_came() {
+    if database().is_none() {
+        return;
+    }
+    let hub = TestHub::new().await;
+    let beside = TestHub::beside(&hub).await;
+    let apps = [hub.app("cli_oa").await, beside.app("cli_oa").await];
+    let defined = apps[0].post(APPROVALS, &definition("order")).await;
+    let code = defined.data()["approval_code"].as_str().unwrap().to_owned();
+    let names: Vec<String> = (0..12).map(|n| format!("t{n}")).collect();
+    // All in one millisecond, by one server and the other in turn.
+    for (turn, name) in names.iter().enumerate() {
+        let at = i64::try_from(turn).unwrap() + 1;
+        let mut payload = instance(&code, "i1", "PENDING", at);
+        payload["task_list"] = json!([task(name, "ben", "PENDING", at)]);
+        payload["update_mode"] = json!("UPDATE");
+        assert_eq!(apps[turn % 2].post(INSTANCES, &payload).await.code(), 0);
+    }
+    let page = apps[0].post(TASKS, &json!({"approval_codes": [code], "status": "PENDING"})).await;
+    let tasks = page.data()["data"][0]["tasks"].clone();
+    let tasks = tasks.as_array().unwrap_or_else(|| panic!("{}", page.text)).clone();
+    let listed: Vec<_> = tasks.iter().map(|task| task["id"].as_str().unwrap()).collect();
+    assert_eq!(listed, names);
 }
