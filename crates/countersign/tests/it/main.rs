@@ -21,6 +21,7 @@ mod flow_files;
 mod flow_kit;
 mod flow_processes;
 mod flow_races;
+mod flow_random;
 mod flow_start;
 mod flow_time;
 mod gateway;

@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
+mod branches;
 mod chains;
 mod decisions;
+mod dice;
 mod examples;
 mod files;
 mod handed_over;

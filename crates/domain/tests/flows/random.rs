@@ -3,87 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use domain::flow::{Logic, Status};
+use domain::flow::Status;
 use domain::process::{Action, Place, Refusal};
 use domain::{PersonId, TaskId};
 use proptest::prelude::*;
 
-use super::oracle::{Expect, Leaf, Model, Plan, Who};
+use super::dice::{Dice, PEOPLE, write};
+use super::oracle::{Expect, Model, Who};
 use super::support::*;
-
-/// People who take part; one more than ever have a node, so that strangers act too.
-const PEOPLE: Who = 6;
-
-/// Random choices, the first of each when they run out.
-struct Dice(std::vec::IntoIter<u8>);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        usize::from(self.0.next().unwrap_or_default()) % sides
-    }
-
-    fn who(&mut self, most: Who) -> Who {
-        1 + Who::try_from(self.below(usize::try_from(most).unwrap())).unwrap()
-    }
-
-    /// One to three people, each once.
-    fn some(&mut self, most: Who) -> Vec<Who> {
-        let mut people = Vec::new();
-        for _ in 0..=self.below(3) {
-            let one = self.who(most);
-            if !people.contains(&one) {
-                people.push(one);
-            }
-        }
-        people
-    }
-
-    fn plans(&mut self, depth: usize, number: &mut usize) -> Vec<Plan> {
-        (0..=self.below(3)).map(|_| self.plan(depth, number)).collect()
-    }
-
-    fn plan(&mut self, depth: usize, number: &mut usize) -> Plan {
-        *number += 1;
-        if depth > 0 && self.below(3) == 2 {
-            let lanes = 1 + self.below(3);
-            return Plan::Beside((0..lanes).map(|_| self.plans(depth - 1, number)).collect());
-        }
-        let id = format!("n{number}");
-        let people = self.some(PEOPLE - 1);
-        let logic = [Logic::All, Logic::First, Logic::Orderly][self.below(3)];
-        let on_reject = ["end", "start", "previous"][self.below(3)];
-        Plan::Leaf(Leaf { id, people, logic, on_reject })
-    }
-}
-
-/// The plan as a flow file.
-fn write(plans: &[Plan], blocks: &mut usize, text: &mut String) {
-    text.push('[');
-    for plan in plans {
-        match plan {
-            Plan::Leaf(leaf) => {
-                let logic = format!("{:?}", leaf.logic).to_lowercase();
-                let people: Vec<_> =
-                    leaf.people.iter().map(|p| format!("{{person: p{p}}}")).collect();
-                let (id, people, on_reject) = (&leaf.id, people.join(", "), leaf.on_reject);
-                write!(text, "{{id: {id}, label: {{en-US: x}}, logic: {logic}, ").unwrap();
-                write!(text, "on_reject: {on_reject}, assignees: [{people}]}},").unwrap();
-            }
-            Plan::Beside(lanes) => {
-                *blocks += 1;
-                write!(text, "{{id: b{blocks}, label: {{en-US: x}}, parallel: [").unwrap();
-                for lane in lanes {
-                    *blocks += 1;
-                    write!(text, "{{id: b{blocks}, nodes: ").unwrap();
-                    write(lane, blocks, text);
-                    text.push_str("},");
-                }
-                text.push_str("]},");
-            }
-        }
-    }
-    text.push(']');
-}
 
 fn ids(people: &[Who]) -> Vec<PersonId> {
     people.iter().copied().map(PersonId).collect()
@@ -109,7 +36,7 @@ impl Both {
             subs.entry(person).or_default().push(other);
         }
         let mut nodes = String::new();
-        write(&plans, &mut 0, &mut nodes);
+        write(&plans, &|person| format!("p{person}"), &mut 0, &mut nodes);
         let text = format!("{{api_id: a, namespace: n, label: {{en-US: x}}, nodes: {nodes}}}");
         let story = Story::start(read(&text), company, PersonId(initiator));
         let log = format!("{text}\n{initiator} starts, substitutes: {subs:?}\n");
@@ -268,9 +195,9 @@ proptest! {
 
     #[test]
     fn flows_run_as_the_model_says(throws in prop::collection::vec(any::<u8>(), 40..400)) {
-        let mut dice = Dice(throws.into_iter());
+        let mut dice = Dice::new(throws);
         let mut both = Both::new(&mut dice);
-        while dice.0.len() > 0 && both.story.state.tasks.len() < 60 {
+        while !dice.is_empty() && both.story.state.tasks.len() < 60 {
             both.step(&mut dice)?;
         }
     }
