@@ -3,7 +3,7 @@
 //! Owns connections, threads and queues. Knows no table.
 
 mod checkpoint;
-mod commits;
+mod log_index;
 mod reader;
 mod writer;
 
@@ -14,7 +14,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
 use domain::Millis;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -31,8 +30,8 @@ pub struct Options {
     pub file: PathBuf,
     /// How many threads read. One per core serves best: a reader never waits but for the disk.
     pub readers: usize,
-    /// Past this many bytes of write-ahead log the writer itself makes a checkpoint, so that a
-    /// saturated writer cannot fill the disk.
+    /// Past this many bytes of write-ahead log the writer itself moves it into the file, so that a
+    /// saturated writer cannot fill the disk. From half of it on a thread of its own does.
     pub wal_limit: u64,
     /// Page cache of the writer, in KiB. SQLite walks it at each commit, so a server wants it small;
     /// an import, which commits rarely and writes everywhere, wants it large.
@@ -78,9 +77,9 @@ pub(crate) struct Engine {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// The count of commits, and who is told of them.
+/// The count of commits, in the index of the log, and who is told of them.
 struct Watched {
-    commits: commits::Commits,
+    index: Arc<log_index::LogIndex>,
     watch: OnceLock<Arc<dyn Watch>>,
 }
 
@@ -97,8 +96,8 @@ impl Engine {
     /// Starts the threads around a writer's connection.
     fn start(options: &Options, writer: Connection) -> Result<Self> {
         let mut threads = Vec::new();
-        let commits = commits::Commits::of(&options.file);
-        let watched = Arc::new(Watched { commits, watch: OnceLock::new() });
+        let index = Arc::new(log_index::LogIndex::of(&options.file));
+        let watched = Arc::new(Watched { index: Arc::clone(&index), watch: OnceLock::new() });
         let (reads, read_queue) = queue();
         for n in 0..options.readers.max(1) {
             let connection = connect(&options.file, Role::Reader)?;
@@ -107,10 +106,12 @@ impl Engine {
                 reader::run(&connection, &queue, &watched);
             })?);
         }
-        let (nudge, nudged) = bounded(1);
-        let keeper = connect(&options.file, Role::Keeper)?;
-        threads.push(spawn("checkpoint", move || checkpoint::run(&keeper, &nudged))?);
-        let wal = checkpoint::Wal::new(&options.file, options.wal_limit, nudge);
+        // A log that a slow reader made longer is cut when it begins anew.
+        let limit = i64::try_from(options.wal_limit).unwrap_or(i64::MAX);
+        writer.pragma_update(None, "journal_size_limit", limit)?;
+        let (wal, keeper) = checkpoint::new(index, options.wal_limit);
+        let connection = connect(&options.file, Role::Keeper)?;
+        threads.push(spawn("checkpoint", move || checkpoint::run(&connection, &keeper))?);
         let (writes, write_queue) = queue();
         let work = options.batch_work;
         let shape = Shape { rows: options.node_size.0, kids: options.node_size.1 };
@@ -132,7 +133,7 @@ impl Engine {
 
     /// The newest commit, of this process or another, as of now.
     pub(crate) fn newest_commit(&self) -> Option<Commit> {
-        self.watched.commits.newest()
+        self.watched.index.newest()
     }
 
     /// Queues what only reads.

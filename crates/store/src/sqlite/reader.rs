@@ -48,11 +48,11 @@ fn begin(conn: &Connection, watched: &Watched) -> rusqlite::Result<Option<Commit
     if watched.watch.get().is_none() {
         return command(conn, "BEGIN").map(|()| None);
     }
-    let before = watched.commits.newest();
+    let before = watched.index.newest();
     command(conn, "BEGIN")?;
     // BEGIN alone takes no snapshot: the first statement that reads does.
     conn.prepare_cached("SELECT 1 FROM tenant LIMIT 0")?.query([])?.next()?;
-    Ok(before.filter(|before| watched.commits.newest() == Some(*before)))
+    Ok(before.filter(|before| watched.index.newest() == Some(*before)))
 }
 
 fn command(conn: &Connection, sql: &str) -> rusqlite::Result<()> {

@@ -45,6 +45,7 @@ pub(super) fn run(
             Ok(first) => first,
             Err(RecvTimeoutError::Timeout) => {
                 writer.look_for_others();
+                wal.at_rest(conn);
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => return,
@@ -175,7 +176,7 @@ impl Writer<'_> {
     fn begin(&self) -> rusqlite::Result<()> {
         self.command("BEGIN IMMEDIATE")?;
         self.touched.borrow_mut().clear();
-        self.begun.set(self.watched.commits.newest());
+        self.begun.set(self.watched.index.newest());
         Ok(())
     }
 
@@ -183,7 +184,7 @@ impl Writer<'_> {
     fn commit(&self) -> rusqlite::Result<()> {
         self.command("COMMIT")?;
         let Some(watch) = self.watched.watch.get() else { return Ok(()) };
-        let (before, newest) = (self.begun.get(), self.watched.commits.newest());
+        let (before, newest) = (self.begun.get(), self.watched.index.newest());
         match (before, newest) {
             // What changed nothing is no commit.
             (Some(before), Some(newest)) if before == newest => {
@@ -207,7 +208,7 @@ impl Writer<'_> {
     /// Tells who watches when another process wrote while this thread had nothing to do.
     fn look_for_others(&self) {
         let Some(watch) = self.watched.watch.get() else { return };
-        let newest = self.watched.commits.newest();
+        let newest = self.watched.index.newest();
         if newest != self.told.replace(newest) {
             watch.lost(newest);
         }
