@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use domain::inbox::{self, Entry};
 use domain::person::AliasKind;
 use domain::{AppId, DefinitionId, FlowId, InstanceId, PersonId, TenantId};
@@ -11,14 +12,14 @@ use store::list;
 /// The name of a copy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
-    Alias(TenantId, AliasKind, Box<str>),
+    Alias(TenantId, AliasKind, CompactString),
     Rows(TenantId, PersonId),
-    Flow(TenantId, Box<str>),
+    Flow(TenantId, CompactString),
     Newest(TenantId, inbox::List),
     Whole(TenantId, inbox::List),
     FlowCard(TenantId, InstanceId),
-    Definition(TenantId, AppId, Box<str>),
-    Named(TenantId, AppId, Box<str>),
+    Definition(TenantId, AppId, CompactString),
+    Named(TenantId, AppId, CompactString),
     HeadById(TenantId, InstanceId),
     Card(TenantId, InstanceId),
     Stretch(TenantId, list::List, InstanceId),

@@ -204,10 +204,10 @@ fn resolve(
         None => None,
         Some(names) => {
             let named = view.named(tenant, app, names)?;
-            cards.extend(named.iter().filter_map(|n| Some((n.head, n.card.clone()?))));
-            cards.sort_unstable_by_key(|(head, _)| head.id);
             let mut ids: Vec<InstanceId> = named.iter().map(|named| named.head.id).collect();
             ids.sort_unstable();
+            cards.extend(named.into_iter().filter_map(|named| Some((named.head, named.card?))));
+            cards.sort_unstable_by_key(|(head, _)| head.id);
             Some(ids)
         }
     };
