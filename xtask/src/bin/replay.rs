@@ -147,8 +147,13 @@ fn transaction(line: &str, counters: bool) -> Result<Vec<Step>> {
     Ok(kept.map(|(text, params)| (text, params.into_iter().map(Text).collect())).collect())
 }
 
+/// The product's, with its default time for a statement, in ms.
+const LIMITS: &str = "SET statement_timeout = 5000; SET plan_cache_mode = force_generic_plan";
+
 /// Runs transactions until it is over; answers how many.
 async fn connection(plan: Arc<Plan>, client: Client) -> Result<usize> {
+    // Limits come with the product's connections too.
+    client.batch_execute(LIMITS).await?;
     let (mut prepared, mut done) = (HashMap::new(), 0);
     while let Some(n) = plan.take() {
         let steps = &plan.transactions[n % plan.transactions.len()];
@@ -186,10 +191,7 @@ async fn once(
     prepared: &HashMap<String, Statement>,
     steps: &[Step],
 ) -> Result<(), tokio_postgres::Error> {
-    let mut begin = Some(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 5000; \
-              SET LOCAL plan_cache_mode = force_generic_plan",
-    );
+    let mut begin = Some("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     for same in steps.chunk_by(|(a, _), (b, _)| a == b) {
         let all = try_join_all(same.iter().map(|step| send(client, prepared, step, plan)));
         match begin.take() {

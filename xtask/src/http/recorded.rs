@@ -36,9 +36,6 @@ pub(crate) fn transactions(log: &Path, file: &Path) -> Result<usize> {
                 serde_json::to_writer(&mut out, &steps)?;
                 writeln!(out)?;
                 count += 1;
-            } else if command.starts_with("SET LOCAL") {
-                // Begins a transaction with what came before.
-                open.entry(pid).or_default();
             }
         } else if let Some(rest) = message.strip_prefix("execute ")
             && let Some((_, text)) = rest.split_once(": ")
