@@ -47,10 +47,10 @@ impl Run<'_, '_> {
                 return Err(Refusal::AlreadyDecided { status, by: Some(*person), at });
             }
         }
-        room(task.seats.len() + holders.len() * to.len())?;
         for holder in holders {
             self.move_seat(id, holder, &to);
         }
+        room(self.task(id).seats.len())?;
         self.settle(id, Some(by.person));
         Ok(())
     }

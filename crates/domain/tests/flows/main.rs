@@ -13,6 +13,7 @@ mod examples;
 mod files;
 mod handed_over;
 mod joins;
+mod limits;
 mod oracle;
 mod random;
 mod rights;
