@@ -86,6 +86,11 @@ fn a_missing_entry_shows_and_so_does_one_that_was_sealed_anew() {
     assert_eq!(check(&rows), Err(Break::ChangedEntry(3)));
 }
 
+#[test]
+fn a_hash_is_noted_down_as_64_hexadecimal_digits() {
+    assert_eq!(Hash([0x0a; 32]).to_string(), "0a".repeat(32));
+}
+
 /// Three instances, an anchor after each, and what an audit finds.
 struct Company {
     histories: BTreeMap<i64, Vec<(Row, Hash)>>,

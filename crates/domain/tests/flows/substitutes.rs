@@ -47,6 +47,17 @@ fn the_part_of_a_substitute_says_for_whom_it_is() {
 }
 
 #[test]
+fn whoever_is_asked_hears_for_whom_they_decide() {
+    let mut company = Company::plain();
+    company.stands_in(BEN, ANN, 0, DAY);
+    let story = story(company, ANN_ONLY, "all");
+    let task = story.at("n");
+    let waits = |person, on_behalf_of| Event::Waits { task, person, on_behalf_of };
+    let told = &story.history[0].events[1..];
+    assert_eq!(told, [waits(ANN, None), waits(BEN, Some(ANN))]);
+}
+
+#[test]
 fn chains_are_followed_and_cycles_end() {
     let mut company = Company::plain();
     company.stands_in(BEN, ANN, 0, DAY);
