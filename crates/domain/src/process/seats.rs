@@ -71,14 +71,13 @@ impl Run<'_, '_> {
         former.extend(old.deciders().map(|person| (person, now)));
         let mut next = index;
         for person in to {
-            let former = former.iter().copied().filter(|(other, _)| other != person);
             let known = task.seats.iter().position(|seat| seat.holder == *person);
             let place = known.unwrap_or(next);
             if known.is_none() {
                 task.seats.insert(next, Seat::new(*person));
                 next += 1;
             }
-            remember(&mut task.seats[place], former);
+            remember(&mut task.seats[place], former.iter().copied());
         }
         let moved = |to: &PersonId| Event::Moved { task: id, from: holder, to: *to };
         self.events.extend(to.iter().map(moved));
@@ -156,17 +155,16 @@ impl Run<'_, '_> {
         to: PersonId,
     ) -> Result<(), Refusal> {
         self.known(&[to], 1)?;
-        let mut given = Vec::new();
+        if from == to {
+            return Ok(());
+        }
         for insertion in &mut self.state.added {
             let opened = self.state.lap.contains_key(&insertion.key);
             if !opened && insertion.people.contains(&from) {
                 insertion.people.iter_mut().filter(|person| **person == from).for_each(|p| *p = to);
                 insertion.people = distinct(&insertion.people);
-                given.push(Event::Moved { task: insertion.task, from, to });
+                self.events.push(Event::Moved { task: insertion.task, from, to });
             }
-        }
-        if from != to {
-            self.events.append(&mut given);
         }
         let open: Vec<_> = self.state.open_tasks().map(|task| task.id).collect();
         for id in open {

@@ -248,6 +248,37 @@ fn a_transfer_moves_the_part_and_keeps_its_turn() {
 }
 
 #[test]
+fn who_is_asked_anew_says_whose_part_to_give_to_the_same_person() {
+    let mut story = three("all", "");
+    let task = story.at("n");
+    let give = Action::Transfer { task, from: vec![ANN], to: vec![DAN] };
+    assert_eq!(story.ask(actor(ANN), give.clone()), Ok(true));
+    assert_eq!(story.ask(actor(ANN), give.clone()), Ok(false));
+    story.add(BEN, "n", &[ANN], Place::Beside).unwrap();
+    // This may be the first call once more.
+    assert_eq!(story.transfer(ANN, "n", &[DAN]), Ok(false));
+    assert_eq!(story.waits(), "n: 1 2 3 4");
+    assert_eq!(story.ask(actor(ANN), give), Ok(true));
+    assert_eq!(story.waits(), "n: 2 3 4");
+}
+
+#[test]
+fn who_gave_parts_away_is_shown_once_with_those_who_have_them() {
+    let mut story = three("all", "");
+    let task = story.at("n");
+    let parts = |story: &Story| -> Vec<_> {
+        let parts = story.state.task(task).unwrap().parts();
+        parts.iter().map(|part| (part.part.person, part.on_behalf_of)).collect()
+    };
+    story.transfer(ANN, "n", &[ANN, DAN]).unwrap();
+    let shared = [(ANN, None), (DAN, None), (ANN, Some(DAN)), (BEN, None), (CAT, None)];
+    assert_eq!(parts(&story), shared);
+    let rest = Action::Transfer { task, from: vec![ANN], to: vec![DAN] };
+    assert_eq!(story.ask(actor(ANN), rest), Ok(true));
+    assert_eq!(parts(&story), shared[1..]);
+}
+
+#[test]
 fn a_part_goes_to_nobody_who_has_decided_or_left() {
     let mut story = three("all", "");
     story.agree(ANN, "n").unwrap();
@@ -288,6 +319,15 @@ fn who_is_added_decides_beside_or_after() {
 }
 
 #[test]
+fn who_is_added_beside_comes_right_after_who_asked_for_them() {
+    let mut story = three("orderly", "");
+    story.agree(ANN, "n").unwrap();
+    story.add(BEN, "n", &[FAY, DAN, EVE], Place::Beside).unwrap();
+    let turns: Vec<_> = story.seats("n").into_iter().map(|(person, _)| person).collect();
+    assert_eq!(turns, [ANN, BEN, FAY, DAN, EVE, CAT]);
+}
+
+#[test]
 fn a_cancelled_instance_ends_for_everybody() {
     let mut story = branches();
     let task = story.at("r");
@@ -297,6 +337,22 @@ fn a_cancelled_instance_ends_for_everybody() {
     assert_eq!(story.tasks(), "start Unstarted, a Agreed, l1 Canceled, r Canceled");
     let ended = Refusal::AlreadyDecided { status: Status::Canceled, by: Some(ZOE), at: Millis(7) };
     assert_eq!(story.ask(actor(DAN), Action::Agree(task)), Err(ended));
+}
+
+#[test]
+fn parts_that_nobody_decided_say_how_their_task_ended() {
+    let agreed_by_ann = || {
+        let mut story = three("all", "");
+        story.agree(ANN, "n").unwrap();
+        story
+    };
+    let parts = |rest| [(ANN, Status::Agreed), (BEN, rest), (CAT, rest)];
+    let mut withdrawn = agreed_by_ann();
+    withdrawn.ask(actor(ZOE), Action::Cancel).unwrap();
+    assert_eq!(withdrawn.seats("n"), parts(Status::Canceled));
+    let mut sent_back = agreed_by_ann();
+    sent_back.roll_back(BEN, "n", "start").unwrap();
+    assert_eq!(sent_back.seats("n"), parts(Status::Terminated));
 }
 
 #[test]

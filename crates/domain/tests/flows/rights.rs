@@ -1,7 +1,7 @@
 //! Who may do what: every action by every role, as `docs/flows.md` shows it.
 
 use domain::flow::Status;
-use domain::process::{Action, Actor, Place, Refusal, Verb, authorise};
+use domain::process::{Action, Actor, Event, Place, Refusal, Verb, authorise};
 use domain::{PersonId, TenantId};
 
 use super::support::*;
@@ -233,4 +233,20 @@ fn a_leaver_s_tasks_go_to_another_at_once() {
     story.agree(DAN, "n+1").unwrap();
     story.ask(ROLES[7].1, Action::HandOver { from: FAY, to: DAN }).unwrap();
     assert_eq!(story.waits(), "Agreed");
+}
+
+#[test]
+fn what_will_wait_for_a_leaver_goes_to_another_and_the_history_says_so() {
+    let mut story = story("");
+    let (task, admin) = (story.at("n"), ROLES[7].1);
+    story.add(ANN, "n", &[EVE, DAN], Place::After).unwrap();
+    let give = |from, to| Action::HandOver { from, to };
+    assert_eq!(story.ask(admin, give(DAN, DAN)), Ok(false));
+    assert_eq!(story.ask(admin, give(DAN, FAY)), Ok(true));
+    let moved = Event::Moved { task, from: DAN, to: FAY };
+    assert_eq!(story.history.last().unwrap().events, [moved]);
+    assert_eq!(story.ask(admin, give(DAN, FAY)), Ok(false));
+    story.agree(ANN, "n").unwrap();
+    story.agree(BEN, "n").unwrap();
+    assert_eq!(story.waits(), "n+1: 5 6");
 }
