@@ -30,7 +30,7 @@ pub fn tick(definition: &Definition, state: &State, world: &mut World<'_>) -> Ou
 /// When time next does something by itself; never, where nothing is open or nothing is due.
 pub fn next_due(definition: &Definition, state: &State) -> Option<Millis> {
     let next = |task: &Task| {
-        let due = due_of(definition, state, task)?;
+        let due = due_of(definition, task)?;
         let reminder = due.remind.get(task.reminded).copied();
         let overdue = (!task.overdue).then_some(due.after);
         let after = reminder.into_iter().chain(overdue).min()?;
@@ -39,10 +39,10 @@ pub fn next_due(definition: &Definition, state: &State) -> Option<Millis> {
     state.open_tasks().filter_map(next).min()
 }
 
-/// The times of the node behind a task. The start, and steps that people added, have none.
-fn due_of<'d>(definition: &'d Definition, state: &State, task: &Task) -> Option<&'d Due> {
-    let added = state.added.iter().any(|insertion| insertion.key == task.key);
-    definition.approval(&task.key).filter(|_| !added)?.due.as_ref()
+/// The times of the node that a task visits. The start, and steps that people added, are no nodes:
+/// they have none.
+fn due_of<'d>(definition: &'d Definition, task: &Task) -> Option<&'d Due> {
+    definition.approval(&task.key)?.due.as_ref()
 }
 
 impl Run<'_, '_> {
@@ -78,7 +78,7 @@ impl Run<'_, '_> {
     fn due(&mut self, id: TaskId) {
         let definition = self.definition;
         let Some(task) = self.state.task(id).filter(|task| task.is_open()) else { return };
-        let Some(due) = due_of(definition, &self.state, task) else { return };
+        let Some(due) = due_of(definition, task) else { return };
         let past = self.world.now.get().saturating_sub(task.start_time.get());
         let task = self.task(id);
         let reminded = due.remind.iter().take_while(|after| **after <= past).count();

@@ -183,6 +183,30 @@ fn somebody_gives_away_their_own_part_only() {
 }
 
 #[test]
+fn what_is_another_s_or_not_in_turn_stays_though_something_else_is_in_turn() {
+    // Ben stands in for Ann, before their own turn.
+    let two = |logic| {
+        let people = "[{person: p1}, {person: p2}]";
+        let node = format!("- {{id: n, label: {{en-US: N}}, assignees: {people}, logic: {logic}}}");
+        let mut company = Company::plain();
+        company.stands_in(BEN, ANN, 0, DAY);
+        Story::start(flow(&node), company, ZOE)
+    };
+    let give = |story: &Story, from| {
+        let (task, from, to) = (story.at("n"), vec![from], vec![FAY]);
+        Action::Transfer { task, from, to }
+    };
+    let mut at_once = two("all");
+    let others = at_once.ask(actor(ANN), give(&at_once, BEN));
+    assert_eq!(others, Err(Refusal::NotYours { verb: Verb::Transfer }));
+    let mut in_turn = two("orderly");
+    let early = in_turn.ask(actor(BEN), give(&in_turn, BEN));
+    assert_eq!(early, Err(Refusal::NotYourTurn { first: vec![ANN, BEN] }));
+    assert_eq!(in_turn.ask(actor(BEN), give(&in_turn, ANN)), Ok(true));
+    assert_eq!(in_turn.seats("n"), [(FAY, Status::InProcess), (BEN, Status::Unstarted)]);
+}
+
+#[test]
 fn the_start_is_its_initiator_s_alone() {
     let mut story = story("");
     story.roll_back(ANN, "n", "start").unwrap();

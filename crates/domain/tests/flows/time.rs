@@ -111,6 +111,7 @@ fn a_node_that_opens_again_counts_anew_and_added_steps_have_no_time() {
     let mut story = Story::start(flow(nodes), Company::plain(), ZOE);
     story.now = HOUR;
     story.add(ANN, "a", &[CAT], Place::After).unwrap();
+    assert_eq!(wake(&story), Some(DAY));
     story.agree(ANN, "a").unwrap();
     assert_eq!((story.waits(), wake(&story)), ("a+1: 3".to_owned(), None));
     story.now = 2 * HOUR;
