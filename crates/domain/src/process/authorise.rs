@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::definition::{Definition, Permission};
 use super::refusal::Refusal;
-use super::state::{Seat, State, Task};
+use super::state::{Seat, State, Task, node_of};
 use crate::flow::Status;
 use crate::ids::{PersonId, TenantId};
 
@@ -152,21 +152,18 @@ pub fn authorise(
         return Err(Refusal::NotYourTurn { first: task.waits_for() });
     }
     match (task, verb.permission()) {
-        (Some(task), Some(needed)) if !actor.admin => {
-            allowed(definition, state, task, verb, needed)
-        }
+        (Some(task), Some(needed)) if !actor.admin => allowed(definition, task, verb, needed),
         _ => Ok(()),
     }
 }
 
 fn allowed(
     definition: &Definition,
-    state: &State,
     task: &Task,
     verb: Verb,
     needed: Permission,
 ) -> Result<(), Refusal> {
-    let node = state.node_of(&task.key);
+    let node = node_of(&task.key);
     match definition.approval(node) {
         Some(approval) if !approval.allow.contains(&needed) => {
             Err(Refusal::NotAllowedHere { verb, node: node.to_owned() })
@@ -182,7 +179,7 @@ fn allowed(
 enum Standing {
     /// Nothing.
     None,
-    /// Their turn is still to come.
+    /// Their turn is still to come, and is the only one that they ever had.
     Waiting,
     /// They may decide now, or could once.
     Had,
@@ -193,10 +190,11 @@ fn standing(task: &Task, person: PersonId) -> Standing {
     let waits = own.peek().is_some();
     let begun = own.any(|seat| seat.status != Status::Unstarted);
     let former = |seat: &Seat| seat.former.iter().any(|(former, _)| *former == person);
-    match (begun, waits) {
-        (true, _) => Standing::Had,
-        (false, true) => Standing::Waiting,
-        (false, false) if task.seats.iter().any(former) => Standing::Had,
-        (false, false) => Standing::None,
+    if begun || task.seats.iter().any(former) {
+        Standing::Had
+    } else if waits {
+        Standing::Waiting
+    } else {
+        Standing::None
     }
 }

@@ -9,7 +9,7 @@ use super::directory::{Directory, resolve, stand_ins};
 use super::expression::{self, Scope};
 use super::history::{Event, Skip};
 use super::route::{Lane, Route, Step};
-use super::state::{End, Seat, StandIn, State, Task, Visit, Why};
+use super::state::{End, Seat, StandIn, State, Task, Visit, Why, node_of};
 use crate::flow::{Logic, Status};
 use crate::ids::{PersonId, TaskId};
 use crate::time::Millis;
@@ -142,7 +142,7 @@ impl Run<'_, '_> {
             return self.open(key, Logic::All, &[initiator], &[]);
         }
         let definition = self.definition;
-        let Some(approval) = definition.approval(self.state.node_of(key)) else {
+        let Some(approval) = definition.approval(node_of(key)) else {
             self.finish(Status::Failed, None, &format!("the flow has no node {key}"));
             return Way::Over;
         };
@@ -322,7 +322,7 @@ impl Run<'_, '_> {
     /// What the definition says of a rejected task.
     pub(super) fn rejected(&mut self, id: TaskId, by: Option<PersonId>) {
         let key = self.task(id).key.clone();
-        let rule = self.definition.approval(self.state.node_of(&key)).map(|node| &node.on_reject);
+        let rule = self.definition.approval(node_of(&key)).map(|node| &node.on_reject);
         let target = match rule {
             Some(OnReject::Start) => START.to_owned(),
             Some(OnReject::Node(node)) => node.clone(),

@@ -6,7 +6,7 @@ use super::definition::START;
 use super::history::Event;
 use super::refusal::Refusal;
 use super::run::Run;
-use super::state::{Insertion, Seat, Task};
+use super::state::{Insertion, Seat, Task, added_key, node_of};
 use crate::ids::{PersonId, TaskId};
 use crate::limits;
 use crate::time::Millis;
@@ -25,11 +25,14 @@ impl Run<'_, '_> {
         }
         let to = distinct(to);
         let task = self.task(id);
-        let holders = if from.is_empty() { own(task, by) } else { distinct(from) };
+        let mut holders = if from.is_empty() { own(task, by) } else { distinct(from) };
         let before = if from.is_empty() {
             given(task, by.person, &to)
         } else {
-            holders.iter().all(|holder| !holds(task, *holder) && given(task, *holder, &to))
+            // Whose part is there already is not asked for another.
+            let there = |holder| !holds(task, holder) && given(task, holder, &to);
+            holders.retain(|holder| !there(*holder) && !stays(task, *holder, &to));
+            holders.is_empty()
         };
         if before {
             return Ok(());
@@ -61,9 +64,7 @@ impl Run<'_, '_> {
         let task = self.task(id);
         let open = |seat: &Seat| seat.holder == holder && seat.is_open();
         let Some(index) = task.seats.iter().position(open) else { return };
-        // Where the holder stays and the others are there, there is nothing to give away.
-        let here = |person: &PersonId| task.seats.iter().any(|seat| seat.holder == *person);
-        if to.contains(&holder) && to.iter().all(here) {
+        if stays(task, holder, to) {
             return;
         }
         let old = task.seats.remove(index);
@@ -136,14 +137,15 @@ impl Run<'_, '_> {
             return Err(lost(task, by.person, Verb::AddAssignee));
         }
         let after = task.key.clone();
-        let node = self.state.node_of(&after).to_owned();
+        let node = node_of(&after);
         if node == START {
-            return Err(Refusal::NotAllowedHere { verb: Verb::AddAssignee, node });
+            let (verb, node) = (Verb::AddAssignee, node.to_owned());
+            return Err(Refusal::NotAllowedHere { verb, node });
         }
         let number = self.state.added.iter().filter(|other| other.after == after).count() + 1;
-        let key = format!("{after}+{number}");
+        let key = added_key(&after, number);
         self.events.push(Event::Inserted { task: id, node: key.clone(), people: people.clone() });
-        self.state.added.push(Insertion { key, after, node, people, task: id });
+        self.state.added.push(Insertion { key, after, people, task: id });
         Ok(())
     }
 
@@ -219,6 +221,12 @@ fn given(task: &Task, person: PersonId, to: &[PersonId]) -> bool {
         |person: PersonId, seat: &Seat| seat.former.iter().any(|(former, _)| *former == person);
     let got = |one: &PersonId| task.seats.iter().any(|seat| seat.holder == *one || had(*one, seat));
     task.seats.iter().any(|seat| had(person, seat)) && to.iter().all(got)
+}
+
+/// Whether there is nothing to give away: the holder stays, and the others are there.
+fn stays(task: &Task, holder: PersonId, to: &[PersonId]) -> bool {
+    let here = |person: &PersonId| task.seats.iter().any(|seat| seat.holder == *person);
+    to.contains(&holder) && to.iter().all(here)
 }
 
 fn holds(task: &Task, person: PersonId) -> bool {

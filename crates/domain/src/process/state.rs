@@ -13,6 +13,9 @@ use crate::flow::{self, InstanceDetails, Logic, Status};
 use crate::ids::{FlowId, InstanceId, PersonId, TaskId, TenantId};
 use crate::time::Millis;
 
+/// Stands in the key of an added step, and in no id of a node: these are names.
+const ADDED: char = '+';
+
 /// A running instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -69,12 +72,10 @@ pub struct End {
 /// A step that somebody added after a task of theirs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Insertion {
-    /// By what the step is known: no id of a node looks like it.
+    /// By what the step is known; see [`node_of`].
     pub key: String,
     /// The step after which it comes.
     pub after: String,
-    /// The node of the definition whose rules it has.
-    pub node: String,
     /// Who decides; everybody of them.
     pub people: Vec<PersonId>,
     /// The task after which it was added.
@@ -150,6 +151,17 @@ pub struct Part {
     pub part: flow::Part,
     /// For whom it is, where it is not their own.
     pub on_behalf_of: Option<PersonId>,
+}
+
+/// By what a step is known that is the `number`th to be added after another.
+pub(super) fn added_key(after: &str, number: usize) -> String {
+    format!("{after}{ADDED}{number}")
+}
+
+/// The node of the definition whose rules a step has, also one that was added and is gone again; the
+/// start has its own name.
+pub fn node_of(key: &str) -> &str {
+    key.split_once(ADDED).map_or(key, |(node, _)| node)
 }
 
 /// Keeps the first entry of each person.
@@ -257,12 +269,6 @@ impl State {
     /// A task of it.
     pub fn task(&self, id: TaskId) -> Option<&Task> {
         self.tasks.iter().find(|task| task.id == id)
-    }
-
-    /// The node of the definition whose rules a step has; the start has its own name.
-    pub fn node_of<'s>(&'s self, key: &'s str) -> &'s str {
-        let added = self.added.iter().find(|insertion| insertion.key == key);
-        added.map_or(key, |insertion| &insertion.node)
     }
 
     /// The tasks that wait for somebody.

@@ -3,7 +3,7 @@
 use domain::flow::{Logic, Status};
 use domain::inbox::Relation::{Assigned, Cc, Initiated};
 use domain::inbox::State::{Archived, Pending};
-use domain::process::{Action, Event, Place, Refusal};
+use domain::process::{Action, Actor, Event, Place, Refusal};
 use domain::{Millis, PersonId};
 
 use super::support::*;
@@ -231,6 +231,18 @@ fn a_roll_back_again_has_no_effect_and_elsewhere_is_refused() {
 }
 
 #[test]
+fn a_roll_back_again_has_no_effect_when_the_step_is_gone_with_it() {
+    let mut story = three("first", "");
+    story.add(ANN, "n", &[EVE], Place::After).unwrap();
+    story.agree(ANN, "n").unwrap();
+    let (task, to) = (story.at("n+1"), story.points("n+1")[1].1);
+    let back = Action::RollBack { task, to };
+    assert_eq!(story.ask(actor(EVE), back.clone()), Ok(true));
+    assert_eq!(story.ask(actor(EVE), back), Ok(false));
+    assert_eq!(story.waits(), "n: 1 2 3");
+}
+
+#[test]
 fn a_transfer_moves_the_part_and_keeps_its_turn() {
     let mut story = three("orderly", "");
     story.transfer(ANN, "n", &[DAN, EVE]).unwrap();
@@ -260,6 +272,26 @@ fn who_is_asked_anew_says_whose_part_to_give_to_the_same_person() {
     assert_eq!(story.waits(), "n: 1 2 3 4");
     assert_eq!(story.ask(actor(ANN), give), Ok(true));
     assert_eq!(story.waits(), "n: 2 3 4");
+}
+
+#[test]
+fn parts_that_are_there_already_keep_no_others_back() {
+    let mut story = three("orderly", "");
+    let (task, admin) = (story.at("n"), Actor { admin: true, ..actor(ZOE) });
+    let give = |from: &[PersonId], to: &[PersonId]| {
+        let (from, to) = (from.to_vec(), to.to_vec());
+        Action::Transfer { task, from, to }
+    };
+    story.transfer(ANN, "n", &[DAN]).unwrap();
+    let both = give(&[ANN, BEN], &[DAN]);
+    assert_eq!(story.ask(admin, both.clone()), Ok(true));
+    assert_eq!(story.ask(admin, both), Ok(false));
+    assert_eq!(story.seats("n"), [(DAN, Status::InProcess), (CAT, Status::Unstarted)]);
+    // Dan asks Eve first, and stays.
+    let shared = give(&[DAN], &[EVE, DAN]);
+    assert_eq!(story.ask(actor(DAN), shared.clone()), Ok(true));
+    assert_eq!(story.ask(actor(DAN), shared), Ok(false));
+    assert_eq!(story.waits(), "n: 5");
 }
 
 #[test]

@@ -291,20 +291,35 @@ impl Model {
 
     /// Gives away one's own chairs, or those at which one stands in.
     pub(crate) fn give(&mut self, key: &str, who: Who, to: &[Who]) -> Expect {
+        self.give_of(key, who, &[], to)
+    }
+
+    /// Gives away the chairs of those who are named, or of nobody in particular.
+    pub(crate) fn give_of(&mut self, key: &str, who: Who, from: &[Who], to: &[Who]) -> Expect {
         let turn = self.in_turn(key, who);
         if turn.is_empty() || key == "start" {
             return Expect::Nothing;
         }
         let ballot = self.open.get(key).unwrap();
         let owners = |ballot: &Ballot| ballot.chairs.iter().map(|c| c.owner).collect::<Vec<_>>();
-        let own = turn.iter().copied().find(|chair| ballot.chairs[*chair].owner == who);
-        let given: Vec<Who> = match own {
-            Some(_) => vec![who],
-            None => turn.iter().map(|chair| ballot.chairs[*chair].owner).collect(),
-        };
+        let mine: Vec<Who> = turn.iter().map(|chair| ballot.chairs[*chair].owner).collect();
         let left = |one: &Who| ballot.chairs.iter().any(|chair| chair.left.contains(one));
-        if left(&who) && to.iter().all(|one| owners(ballot).contains(one) || left(one)) {
+        let there = to.iter().all(|one| owners(ballot).contains(one) || left(one));
+        let sits = |one: &Who| ballot.chairs.iter().any(|c| c.owner == *one && c.vote.is_none());
+        let mut given = match from {
+            [] if left(&who) && there => vec![],
+            [] if mine.contains(&who) => vec![who],
+            [] => mine.clone(),
+            named => named.to_vec(),
+        };
+        let here = to.iter().all(|one| owners(ballot).contains(one));
+        let done = |one: &Who| left(one) && !sits(one) && there || to.contains(one) && here;
+        given.retain(|one| from.is_empty() || !done(one));
+        if given.is_empty() {
             return Expect::Same;
+        }
+        if given.iter().any(|one| !mine.contains(one)) {
+            return Expect::Refusal;
         }
         let voted = |one: &Who| ballot.chairs.iter().any(|c| c.vote.is_some_and(|v| v.0 == *one));
         if to.iter().any(|one| voted(one) && !given.contains(one)) {

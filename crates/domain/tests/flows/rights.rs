@@ -150,6 +150,19 @@ fn a_node_says_what_its_assignees_may_and_binds_no_administrator() {
 }
 
 #[test]
+fn a_node_binds_those_of_steps_that_were_added_to_it_also_when_these_are_gone() {
+    let mut story = story(", allow: [add_assignee, rollback]");
+    story.add(ANN, "n", &[FAY], Place::After).unwrap();
+    story.agree(ANN, "n").unwrap();
+    story.agree(BEN, "n").unwrap();
+    let copy = Action::Copy { task: story.at("n+1"), people: vec![DAN] };
+    let refused = Err(Refusal::NotAllowedHere { verb: Verb::Copy, node: "n".to_owned() });
+    assert_eq!(story.ask(actor(FAY), copy.clone()), refused);
+    story.roll_back(FAY, "n+1", "n").unwrap();
+    assert_eq!(story.ask(actor(FAY), copy), refused);
+}
+
+#[test]
 fn an_administrator_decides_in_turn_like_everybody() {
     let mut story = story("");
     let ben = Actor { admin: true, ..actor(BEN) };
@@ -203,6 +216,7 @@ fn what_is_another_s_or_not_in_turn_stays_though_something_else_is_in_turn() {
     let early = in_turn.ask(actor(BEN), give(&in_turn, BEN));
     assert_eq!(early, Err(Refusal::NotYourTurn { first: vec![ANN, BEN] }));
     assert_eq!(in_turn.ask(actor(BEN), give(&in_turn, ANN)), Ok(true));
+    assert_eq!(in_turn.ask(actor(BEN), give(&in_turn, ANN)), Ok(false));
     assert_eq!(in_turn.seats("n"), [(FAY, Status::InProcess), (BEN, Status::Unstarted)]);
 }
 

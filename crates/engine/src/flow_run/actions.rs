@@ -3,6 +3,7 @@
 use domain::flow::LangText;
 use domain::process::act::Place;
 use domain::process::definition::START;
+use domain::process::state::node_of;
 use domain::process::{self, Action, Actor, Definition, Outcome, Request, State, Verb};
 use domain::process::{Entry, Event};
 use domain::{InstanceId, PersonId, TaskId, TenantId};
@@ -178,7 +179,7 @@ pub fn rollback_points(
     let point = |id: TaskId| {
         let key = &state.task(id)?.key;
         let is_start = key == START;
-        let label = if is_start { start_label() } else { label(definition, state, key) };
+        let label = if is_start { start_label() } else { label(definition, key) };
         Some(Point { task: id, label, is_start })
     };
     Ok(points.into_iter().filter_map(point).collect())
@@ -188,8 +189,8 @@ fn start_label() -> Vec<LangText> {
     START_LABEL.iter().map(|(code, text)| ((*code).to_owned(), (*text).to_owned())).collect()
 }
 
-fn label(definition: &Definition, state: &State, key: &str) -> Vec<LangText> {
-    let node = definition.approval(state.node_of(key));
+fn label(definition: &Definition, key: &str) -> Vec<LangText> {
+    let node = definition.approval(node_of(key));
     node.map(|node| node.label.clone()).unwrap_or_default()
 }
 
