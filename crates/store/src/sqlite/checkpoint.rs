@@ -60,7 +60,8 @@ impl Wal {
         // Where nobody can tell how long it is, the thread has to keep it short.
         let unknown = Log { length: 0, waiting: u64::MAX };
         let log = self.index.log().unwrap_or(unknown);
-        if log.length >= self.try_at.get() {
+        // A log of which nothing waits begins anew with the next commit, however long it is.
+        if log.length >= self.try_at.get() && log.waiting > 0 {
             metrics::counter!("countersign_wal_limit_reached_total").increment(1);
             // While it moves, nobody else may.
             if self.woken.get() && self.moved.recv_timeout(LIMIT_WAIT).is_ok() {
