@@ -15,6 +15,7 @@ mod handed_over;
 mod joins;
 mod limits;
 mod oracle;
+mod people;
 mod random;
 mod rights;
 mod substitutes;
