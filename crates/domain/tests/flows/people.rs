@@ -66,16 +66,25 @@ nodes:
 }
 
 #[test]
-fn a_summary_shows_nothing_for_what_was_not_given() {
+fn a_summary_shows_whatever_was_given_and_nothing_for_what_was_not() {
     let flow = read(
         "api_id: a
 namespace: n
 label: {en-US: A}
 parameters:
   - {name: note, type: text, required: false, label: {en-US: Note}}
+  - {name: days, type: integer, required: false, label: {en-US: Days}}
+  - {name: sum, type: number, required: false, label: {en-US: Sum}}
+  - {name: sure, type: boolean, required: false, label: {en-US: Sure}}
+  - {name: with, type: people, required: false, label: {en-US: With}}
 summary:
-  - {label: {en-US: Note}, value: params.note}
   - {label: {en-US: By}, value: initiator}
+  - {label: {en-US: Note}, value: params.note}
+  - {label: {en-US: Days}, value: params.days}
+  - {label: {en-US: Sum}, value: params.sum}
+  - {label: {en-US: Sure}, value: params.sure}
+  - {label: {en-US: With}, value: params.with}
+  - {label: {en-US: Many}, value: uint(3)}
 nodes:
   - {id: n, label: {en-US: N}, assignees: [{person: p2}]}",
     );
@@ -84,6 +93,13 @@ nodes:
         let lines = story.state.details.summaries.into_iter();
         lines.map(|line| line.value[0].1.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(told(values(&[])), ["", "p1"]);
-    assert_eq!(told(values(&[("note", text("urgent"))])), ["urgent", "p1"]);
+    assert_eq!(told(values(&[])), ["p1", "", "", "", "", "", "3"]);
+    let given = values(&[
+        ("note", text("urgent")),
+        ("days", Value::Integer(-2)),
+        ("sum", Value::Number(0.5)),
+        ("sure", Value::Boolean(true)),
+        ("with", Value::People(vec![BEN, CAT])),
+    ]);
+    assert_eq!(told(given), ["p1", "urgent", "-2", "0.5", "true", "p2, p3", "3"]);
 }
