@@ -5,6 +5,9 @@
 //! next commit begins at the log's start: a log that the writer never lets go of is made longer by every
 //! commit, which costs more than to write over it (the system zeroes each new block).
 //!
+//! The thread has what it moved on the disk, too: SQLite leaves that to whoever has the log begin anew, and
+//! the writer would wait for it (0.15 s for each 64 MiB of log with 1,000,000 open flows).
+//!
 //! A page that stands in the log many times is moved once, so the thread is not woken before the log is
 //! half as long as it may be (syncs of one client: 1.2 times as many as when it was woken at 4 MiB).
 
@@ -21,11 +24,16 @@ use super::log_index::{Log, LogIndex};
 /// When nothing is written, the thread is woken for this much already: pages in the log are read by
 /// calls, those in the file from memory (SQLite's own default: 1,000 pages of 4 KiB).
 const AT_REST_BYTES: u64 = 4 << 20;
+/// What is left to the writer: so much is moved and on the disk in some ten milliseconds (own figure).
+const LEFT_BYTES: u64 = 4 << 20;
+/// How often the thread goes on for what was written while it moved. A writer that does not rest may be
+/// faster than the disk.
+const PASSES: usize = 3;
 /// How long the writer waits for readers of the log before it begins anew. Reads take a millisecond;
 /// those that take longer are not worth waiting for yet.
 const REST_WAIT: Duration = Duration::from_millis(20);
-/// How long it waits past the limit, for the thread and then for readers. A reader may hold the log for long (a backup), so what fails is
-/// tried again only when the log grew by the limit again.
+/// How long it waits past the limit, for the thread and then for readers. A reader may hold the log for
+/// long (a backup), so what fails is tried again only when the log grew by the limit again.
 const LIMIT_WAIT: Duration = Duration::from_millis(500);
 
 /// The writer's view of its log.
@@ -42,6 +50,7 @@ pub(super) struct Wal {
 
 /// The thread's ends of the channels.
 pub(super) struct Keeper {
+    index: Arc<LogIndex>,
     nudged: Receiver<()>,
     moved: Sender<()>,
 }
@@ -51,7 +60,8 @@ pub(super) fn new(index: Arc<LogIndex>, limit: u64) -> (Wal, Keeper) {
     let (nudge, nudged) = bounded(1);
     let (told, moved) = bounded(1);
     let (try_at, woken) = (Cell::new(limit), Cell::new(false));
-    (Wal { index, limit, try_at, nudge, moved, woken }, Keeper { nudged, moved: told })
+    let keeper = Keeper { index: Arc::clone(&index), nudged, moved: told };
+    (Wal { index, limit, try_at, nudge, moved, woken }, keeper)
 }
 
 impl Wal {
@@ -97,7 +107,15 @@ impl Wal {
 /// Moves what is there whenever the writer asks for it.
 pub(super) fn run(conn: &Connection, keeper: &Keeper) {
     for () in &keeper.nudged {
-        checkpoint(conn, "PASSIVE");
+        for _ in 0..PASSES {
+            checkpoint(conn, "PASSIVE");
+            if let Err(error) = keeper.index.sync_data() {
+                tracing::warn!(%error, "the data file could not be synced; the writer will try");
+            }
+            if keeper.index.log().is_none_or(|log| log.waiting <= LEFT_BYTES) {
+                break;
+            }
+        }
         let _ = keeper.moved.try_send(());
     }
 }

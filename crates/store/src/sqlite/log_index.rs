@@ -1,5 +1,5 @@
 //! What the index of the write-ahead log tells: the newest commit, whoever made it, and how long the
-//! log is.
+//! log is. And a call that has the data file on the disk, which SQLite makes only where a writer waits.
 //!
 //! SQLite keeps it in the file beside the data whose name ends in `-shm`, numbers in the machine's byte
 //! order, at places that "WAL-mode file format" in SQLite's documentation lays down. Reading it costs a
@@ -30,10 +30,11 @@ pub(super) struct Log {
     pub(super) waiting: u64,
 }
 
+/// Descriptors beside those of SQLite. Kept open until every connection of the process is closed: closing
+/// any descriptor of a file drops the locks that the process holds on it.
 pub(super) struct LogIndex {
-    /// Kept open until every connection of the process is closed: closing any descriptor of a file
-    /// drops the locks that the process holds on it.
     file: Option<File>,
+    data: Option<File>,
 }
 
 impl LogIndex {
@@ -41,7 +42,16 @@ impl LogIndex {
     pub(super) fn of(data: &Path) -> Self {
         let mut name = data.as_os_str().to_owned();
         name.push("-shm");
-        Self { file: File::open(name).ok() }
+        Self { file: File::open(name).ok(), data: File::open(data).ok() }
+    }
+
+    /// Waits until what was moved into the data file is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk. SQLite's own descriptors are told of them too.
+    pub(super) fn sync_data(&self) -> std::io::Result<()> {
+        self.data.as_ref().map_or(Ok(()), File::sync_data)
     }
 
     /// The number of the newest commit. `None` where the index cannot be read; then nobody can tell

@@ -23,7 +23,7 @@ use crate::{Error, Result, Tx};
 /// for the last (own figures).
 const BATCH_LEN: usize = 256;
 /// See [`BATCH_LEN`].
-pub(super) const BATCH_WORK: Duration = Duration::from_millis(5);
+pub(super) const BATCH_WORK: Duration = Duration::from_millis(10);
 
 /// How often an idle writer looks whether another process wrote. Until it has, copies of what was
 /// read are not used, so this is no matter of what is right (own figure).
