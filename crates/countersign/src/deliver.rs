@@ -17,6 +17,9 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// See [`CONNECT`].
 const ANSWER: Duration = Duration::from_secs(3);
 
+/// How much of a webhook's answer is read, in bytes: it is one id (own figure).
+const ANSWER_BYTES: usize = 64 << 10;
+
 /// How often it is looked for what is due (own figure).
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -53,11 +56,18 @@ pub fn chat_hook(url: &SecretString, client: &Client) -> Result<Option<ChatHook>
         Box::pin(async move {
             let told =
                 |error: reqwest::Error| format!("{:#}", anyhow::Error::new(error.without_url()));
-            let answer = request.send().await.map_err(told)?;
+            let mut answer = request.send().await.map_err(told)?;
             if answer.status() != StatusCode::OK {
                 return Err(format!("it answered {}", answer.status()));
             }
-            Ok(answer.bytes().await.map_err(told)?.to_vec())
+            let mut read = Vec::new();
+            while let Some(chunk) = answer.chunk().await.map_err(told)? {
+                read.extend_from_slice(&chunk);
+                if read.len() > ANSWER_BYTES {
+                    return Err(format!("it answered more than {ANSWER_BYTES} bytes"));
+                }
+            }
+            Ok(read)
         })
     })))
 }

@@ -50,7 +50,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
     });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => output::success(),
         Err(error) => output.failure(&error),
     }
 }

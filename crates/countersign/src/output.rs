@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -63,12 +64,21 @@ pub(crate) fn completions(shell: Shell) {
     print(&String::from_utf8_lossy(&text).trim_end());
 }
 
+/// Whether an answer did not reach who asked.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// How a command ends that did what was asked: no success when its answer (a secret, say) is lost.
+pub(crate) fn success() -> ExitCode {
+    if LOST.load(Ordering::Relaxed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
 /// Prints a line. Whoever reads may have had enough of it, as in `list | head`.
 #[expect(clippy::print_stderr, reason = "the one place that prints")]
 fn print(text: &dyn Display) {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             eprintln!("error: cannot print the answer: {error}");
+            LOST.store(true, Ordering::Relaxed);
         }
         _ => {}
     }

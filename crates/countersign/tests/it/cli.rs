@@ -249,3 +249,13 @@ fn whoever_reads_an_answer_may_have_had_enough_of_it() {
     let done = command.spawn().unwrap().wait_with_output().unwrap();
     assert!(done.status.success() && done.stderr.is_empty(), "{}", text(&done));
 }
+
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let mut command = countersign();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    command.args(["completions", "bash"]).stdout(full).stderr(Stdio::piped());
+    let done = command.spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(text(&done).contains("cannot print the answer: No space left on device"));
+}

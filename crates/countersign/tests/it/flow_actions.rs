@@ -1,8 +1,6 @@
 //! What people can do to the tasks of a flow, one action after the other, each told by what everybody
 //! sees afterwards.
 
-use api::{Api, Limits};
-use axum::http::Method;
 use domain::person::AliasKind;
 use engine::people::{ImportedPerson, import};
 use serde_json::{Value, json};
@@ -341,29 +339,4 @@ async fn joined(after: bool) {
     done(&story.approval(1, "agree", agree).await);
     assert_eq!(company.app.post(USER_TASKS, &body).await.data()["count"], "0");
     all_fits(&hub).await;
-}
-
-#[tokio::test]
-async fn without_a_webhook_no_group_is_made_and_the_caller_is_told_why() {
-    let hub = TestHub::new().await;
-    let token = hub.app("cli_oa").await.token;
-    let router = api::router(Api {
-        hub: std::sync::Arc::clone(&hub.hub),
-        limits: Limits::off(),
-        slow_ms: 60_000,
-        access_log: false,
-        admin: None,
-        chat: None,
-    });
-    let request = axum::http::Request::builder()
-        .method(Method::POST)
-        .uri(format!("{APAAS}/user_tasks/1/chat_group"))
-        .header("authorization", format!("Bearer {token}"))
-        .body(axum::body::Body::from(r#"{"operator_user_id":"1"}"#))
-        .unwrap();
-    let answer = tower::ServiceExt::oneshot(router, request).await.unwrap();
-    let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
-    let told: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(told["code"], 2_320_001);
-    assert!(told["msg"].as_str().unwrap().contains("flows.chat_webhook"), "{told}");
 }

@@ -16,6 +16,7 @@ mod faults;
 mod flow_actions;
 mod flow_audit;
 mod flow_bodies;
+mod flow_chat;
 mod flow_examples;
 mod flow_files;
 mod flow_kit;
