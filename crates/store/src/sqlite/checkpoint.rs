@@ -24,11 +24,6 @@ use super::log_index::{Log, LogIndex};
 /// When nothing is written, the thread is woken for this much already: pages in the log are read by
 /// calls, those in the file from memory (SQLite's own default: 1,000 pages of 4 KiB).
 const AT_REST_BYTES: u64 = 4 << 20;
-/// What is left to the writer: so much is moved and on the disk in some ten milliseconds (own figure).
-const LEFT_BYTES: u64 = 4 << 20;
-/// How often the thread goes on for what was written while it moved. A writer that does not rest may be
-/// faster than the disk.
-const PASSES: usize = 3;
 /// How long the writer waits for readers of the log before it begins anew. Reads take a millisecond;
 /// those that take longer are not worth waiting for yet.
 const REST_WAIT: Duration = Duration::from_millis(20);
@@ -107,14 +102,9 @@ impl Wal {
 /// Moves what is there whenever the writer asks for it.
 pub(super) fn run(conn: &Connection, keeper: &Keeper) {
     for () in &keeper.nudged {
-        for _ in 0..PASSES {
-            checkpoint(conn, "PASSIVE");
-            if let Err(error) = keeper.index.sync_data() {
-                tracing::warn!(%error, "the data file could not be synced; the writer will try");
-            }
-            if keeper.index.log().is_none_or(|log| log.waiting <= LEFT_BYTES) {
-                break;
-            }
+        checkpoint(conn, "PASSIVE");
+        if let Err(error) = keeper.index.sync_data() {
+            tracing::warn!(%error, "the data file could not be synced; the writer will try");
         }
         let _ = keeper.moved.try_send(());
     }
