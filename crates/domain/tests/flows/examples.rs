@@ -332,3 +332,15 @@ fn a_diagram_shows_every_node_and_is_well_formed() {
     }
     assert!(diagram(&example("leave"), "2052").contains("直属上级"));
 }
+
+#[test]
+fn a_diagram_says_where_a_rejection_leads() {
+    for (name, told) in [
+        ("leave", "✗ → the end"),
+        ("expense", "✗ → the start"),
+        ("expense", "✗ → the one before"),
+        ("contract", "✗ → owner"),
+    ] {
+        assert!(diagram(&example(name), "1033").contains(told), "{name}: {told}");
+    }
+}

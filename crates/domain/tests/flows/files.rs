@@ -63,7 +63,7 @@ nodes:
     on_reject: third
   - id: end
     label: {}
-    assignees: [somebody]
+    assignees: [somebody, { parameter: sizes }, { parameter: '' }]
     logic: most
 ";
     let expected = [
@@ -89,6 +89,8 @@ nodes:
         "18:12: nodes[2].label: at least one language is needed",
         "19:17: nodes[2].assignees[0]: it must be `initiator` or a map of person, leader, \
          department_leader, role, parameter, expression",
+        "19:40: nodes[2].assignees[1].parameter: there is no parameter `sizes`",
+        "19:62: nodes[2].assignees[2].parameter: the text is empty",
         "20:12: nodes[2].logic: it must be one of all, first, orderly",
     ];
     let told = faults(text);
