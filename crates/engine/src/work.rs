@@ -126,6 +126,20 @@ impl Hub {
         Ok(self.prolong(&lease).await?.then_some(lease))
     }
 
+    /// The same for whoever has looked: where nothing waits, a lease only serves to take the hint away,
+    /// and where there are no hints to nothing.
+    pub(crate) async fn lease_if(
+        &self,
+        waits: bool,
+        tenant: TenantId,
+        work: Work,
+    ) -> Result<Option<Lease>> {
+        if !waits && !self.store.is_shared() {
+            return Ok(None);
+        }
+        self.lease(tenant, work).await
+    }
+
     /// Says whether this process still has the work.
     pub(crate) async fn prolong(&self, lease: &Lease) -> Result<bool> {
         if !self.store.is_shared() {

@@ -117,13 +117,11 @@ impl Hub {
             let moved = !rows::heads_to_anchor(tx, tenant, 1)?.is_empty();
             Ok((newest.is_some_and(|at| hour(at) == hour(now)), moved))
         });
-        match waits.await? {
-            (true, _) => return Ok(0),
-            // Where nothing moved, a lease only serves to take the hint away.
-            (false, false) if !self.store.is_shared() => return Ok(0),
-            _ => {}
+        let (done, moved) = waits.await?;
+        if done {
+            return Ok(0);
         }
-        let Some(lease) = self.lease(tenant, Work::Anchors).await? else { return Ok(0) };
+        let Some(lease) = self.lease_if(moved, tenant, Work::Anchors).await? else { return Ok(0) };
         let mut anchored = 0;
         loop {
             match self.write(move |tx, cx| add_anchor(tx, cx, tenant)).await? {

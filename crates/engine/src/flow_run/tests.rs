@@ -1,22 +1,29 @@
 //! A story in one file: what a step writes, what time does, and what an audit finds. Everything that
 //! callers see is told at the boundary; this is what notices in seconds that a step does too little.
+//!
+//! What proves a state right has stories of its own, and so has what callers give.
+
+mod given;
+mod proof;
 
 use std::sync::Arc;
 
 use domain::flow::Status;
 use domain::inbox::{Family, List, Relation, State as Side};
 use domain::person::AliasKind;
-use domain::process::Refusal;
+use domain::process::{Event, Refusal, Verb};
 use domain::time::ManualClock;
 use domain::{AppId, Clock, Ids, InstanceId, Millis, PersonId, TaskId, TenantId};
+use serde_json::Value as Json;
 use store::access::App;
+use store::flow_run::{Run, run_get};
 use store::person::{person_by_alias, person_get};
 use store::{Options, Store};
 
-use super::actions::{Asked, On, What, act, rollback_points};
+use super::actions::{Asked, Chat, On, Point, What, act, chat, chat_made, rollback_points};
 use super::definitions::{apply, list, show};
 use super::execute::{Start, execute};
-use super::{FlowFault, Named, audit};
+use super::{FlowFault, KnownAs, Named, audit};
 use crate::access::tenant_create;
 use crate::card::Renderers;
 use crate::keys::Keyring;
@@ -29,6 +36,8 @@ namespace: n
 label: { zh-CN: 流程 }
 parameters:
   - { name: who, type: person, required: false, label: { zh-CN: 谁 } }
+  - { name: with, type: people, required: false, label: { zh-CN: 同 } }
+  - { name: note, type: text, required: false, label: { zh-CN: 注 } }
 nodes:
   - { id: a, label: { zh-CN: 甲 }, assignees: [{ person: ben }], due: { after: PT2H, remind: [PT1H], then: agree } }
   - { id: b, label: { zh-CN: 乙 }, assignees: [{ parameter: who }], nobody: pass }
@@ -94,19 +103,55 @@ fn named(id: &str) -> Named {
     Named { member: "who", ids: vec![id.to_owned()] }
 }
 
+fn start() -> Start {
+    let (namespace, api_id) = ("n".to_owned(), "f".to_owned());
+    Start { namespace, api_id, operator: named("1"), ..Start::default() }
+}
+
 impl Desk {
     async fn start(&self, key: Option<&str>, params: &[(&str, &str)]) -> crate::Result<InstanceId> {
-        let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
-        let start = Start {
-            namespace: "n".into(),
-            api_id: "f".into(),
-            key: key.map(str::to_owned),
-            operator: named("1"),
-            params: params.collect(),
-        };
+        self.start_with(key, params.iter().map(|(name, value)| (*name, (*value).into()))).await
+    }
+
+    async fn start_with(
+        &self,
+        key: Option<&str>,
+        params: impl IntoIterator<Item = (&str, Json)>,
+    ) -> crate::Result<InstanceId> {
+        let mut start = start();
+        start.key = key.map(str::to_owned);
+        start.params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let caller = self.caller.clone();
         let started = self.hub.write(move |tx, cx| execute(tx, cx, &caller, &start)).await?;
         Ok(started.instance)
+    }
+
+    /// Starts so many at once.
+    async fn start_many(&self, instances: usize) {
+        let caller = self.caller.clone();
+        let started = self.hub.write(move |tx, cx| {
+            (0..instances).try_for_each(|_| execute(tx, cx, &caller, &start()).map(drop))
+        });
+        started.await.unwrap();
+    }
+
+    /// An instance as it is stored.
+    async fn run(&self, id: InstanceId) -> Run {
+        let tenant = self.caller.tenant;
+        self.hub.read(move |tx, _| Ok(run_get(tx, tenant, id)?)).await.unwrap().unwrap()
+    }
+
+    async fn import(&self, aliases: &[(AliasKind, &str)]) {
+        let tenant = self.caller.tenant;
+        let aliases = aliases.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect();
+        let person = ImportedPerson { aliases, name: "dan".to_owned(), ..Default::default() };
+        let done = self.hub.write(move |tx, cx| import(tx, cx, tenant, &person)).await;
+        done.unwrap().unwrap();
+    }
+
+    async fn history(&self, id: InstanceId, after: i64) -> crate::Result<audit::History> {
+        let tenant = self.caller.tenant;
+        self.hub.read(move |tx, _| audit::history(tx, tenant, id, after, 10)).await
     }
 
     async fn act(&self, on: On, by: &str, what: What) -> crate::Result<bool> {
@@ -177,8 +222,14 @@ async fn a_step_moves_tasks_and_its_repetition_nothing() {
     let [second] = desk.todo("3").await[..] else { panic!() };
     let (caller, place) = (desk.caller.clone(), on(second));
     let points = desk.hub.read(move |tx, cx| rollback_points(tx, cx, &caller, &place, &named("3")));
-    let points: Vec<_> = points.await.unwrap().into_iter().map(|p| (p.task, p.is_start)).collect();
-    assert_eq!((points.len(), points[0].1, points[1]), (2, true, (first, false)));
+    let told = |point: &Point| (point.task, point.is_start, point.label.clone());
+    let points: Vec<_> = points.await.unwrap().iter().map(told).collect();
+    let begin = desk.run(id).await.state.tasks[0].id;
+    let label = |texts: &[(&str, &str)]| -> Vec<(String, String)> {
+        texts.iter().map(|(code, text)| ((*code).to_owned(), (*text).to_owned())).collect()
+    };
+    let start_label = label(&[("2052", "发起"), ("1033", "Start")]);
+    assert_eq!(points, [(begin, true, start_label), (first, false, label(&[("2052", "甲")]))]);
     assert!(desk.act(on(second), "3", What::RollBack(first.to_string())).await.unwrap());
     assert_eq!(desk.todo("2").await.len(), 1);
     assert!(desk.act(On::Instance(id.to_string()), "1", What::Cancel).await.unwrap());
@@ -210,7 +261,11 @@ async fn a_key_is_taken_once_and_forgotten_after_thirty_days() {
         panic!()
     };
     assert_eq!(instance, first);
-    desk.clock.advance(30 * 24 * HOUR);
+    // Whoever anchors histories also forgets keys, but none before its time.
+    desk.clock.advance(30 * 24 * HOUR - 1);
+    assert_eq!(desk.hub.anchor().await.unwrap(), 1);
+    assert!(matches!(fault(desk.start(Some("k"), &[]).await), FlowFault::KeyUsed { .. }));
+    desk.clock.advance(1);
     assert_ne!(desk.start(Some("k"), &[]).await.unwrap(), first);
 }
 
@@ -245,31 +300,15 @@ async fn time_reminds_and_decides_once() {
     assert_eq!((desk.hub.run_timers().await.unwrap(), tick().await), (1, 0));
     assert_eq!(desk.status(id).await, Status::Agreed);
     desk.all_fits().await;
-    let read = desk.hub.read(move |tx, _| audit::history(tx, tenant, id, 0, 10)).await.unwrap();
+    let read = desk.history(id, 0).await.unwrap();
     assert_eq!(
         read.entries.iter().map(|e| e.by.is_some()).collect::<Vec<_>>(),
         [true, false, false]
     );
     assert!(read.people.values().any(|known| known.name == "ben" && known.id == "2"));
-}
-
-#[tokio::test]
-async fn histories_are_anchored_once_an_hour() {
-    let desk = desk().await;
-    let tenant = desk.caller.tenant;
-    for _ in 0..3 {
-        desk.start(None, &[]).await.unwrap();
-    }
-    assert_eq!(desk.hub.anchor().await.unwrap(), 3);
-    desk.start(None, &[]).await.unwrap();
-    assert_eq!(desk.hub.anchor_of(tenant).await.unwrap(), 0, "one an hour");
-    desk.clock.advance(HOUR);
-    assert_eq!(desk.hub.anchor_of(tenant).await.unwrap(), 1);
-    desk.clock.advance(HOUR);
-    assert_eq!(desk.hub.anchor_of(tenant).await.unwrap(), 0, "nothing moved");
-    let audit = desk.hub.audit(&[tenant]).await.unwrap();
-    assert_eq!((audit.instances, audit.entries, audit.anchors), (4, 4, 2));
-    desk.all_fits().await;
+    assert_eq!(desk.history(id, 3).await.unwrap().entries, []);
+    let unknown = desk.history(InstanceId(5), 0).await;
+    assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
 }
 
 #[tokio::test]
@@ -290,4 +329,63 @@ async fn versions_are_kept_and_the_same_text_is_none() {
     });
     let (newest, last, first, missing) = read.await.unwrap();
     assert_eq!((newest, last.source, first.source, missing), (vec![2], second, FLOW.into(), true));
+}
+
+#[tokio::test]
+async fn those_who_have_to_do_with_a_task_talk_about_it() {
+    let desk = desk().await;
+    let id = desk.start(None, &[("who", "3")]).await.unwrap();
+    let [task] = desk.todo("2").await[..] else { panic!() };
+    let ask = |by: &str, invited: Named| {
+        let (caller, on, by) = (desk.caller.clone(), on(task), named(by));
+        desk.hub.read(move |tx, cx| chat(tx, cx, &caller, &on, &by, &invited))
+    };
+    let known = |name: &str, id: &str| KnownAs { name: name.into(), id: id.into() };
+    let (label, by) = (vec![("2052".to_owned(), "流程".to_owned())], known("ann", "1"));
+    let mut expected = Chat { task, instance: id, label, by, invited: vec![known("ben", "2")] };
+    assert_eq!(ask("1", Named::default()).await.unwrap(), expected);
+    expected.invited = vec![known("cat", "3")];
+    assert_eq!(ask("1", named("3")).await.unwrap(), expected);
+    assert!(matches!(fault(ask("3", named("1")).await), FlowFault::Rules(_)), "not cat's task yet");
+    let (caller, place) = (desk.caller.clone(), on(task));
+    let made = desk.hub.write(move |tx, cx| chat_made(tx, cx, &caller, &place, &named("2"), "oc"));
+    assert!(made.await.unwrap());
+    let told = desk.history(id, 1).await.unwrap().entries.remove(0);
+    let entry = told.entry.unwrap();
+    assert_eq!((&*told.action, entry.verb, entry.task), ("chat", Verb::Chat, Some(task)));
+    assert_eq!(entry.events, [Event::Talked { task, chat: "oc".into() }]);
+    desk.all_fits().await;
+}
+
+#[tokio::test]
+async fn whoever_turns_out_to_be_somebody_else_keeps_what_waits_for_them() {
+    let desk = desk().await;
+    let (kunlun, own) = ((AliasKind::Kunlun, "9"), (AliasKind::UserId, "dan"));
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(desk.start(None, &[("who", "9")]).await.unwrap());
+        let [task] = desk.todo("2").await[..] else { panic!() };
+        assert!(desk.act(on(task), "2", What::Agree).await.unwrap());
+    }
+    let [first, second] = desk.todo("9").await[..] else { panic!() };
+    desk.import(&[own]).await;
+    desk.import(&[kunlun, own]).await;
+    // What they had has not followed them yet.
+    assert_eq!(desk.todo("9").await, []);
+    let stranger = desk.act(on(first), "3", What::Agree).await;
+    assert!(matches!(fault(stranger), FlowFault::Rules(_)));
+    assert!(desk.act(on(first), "9", What::Agree).await.unwrap());
+    let mut left = ids.clone();
+    for id in ids {
+        if desk.status(id).await == Status::Agreed {
+            left.retain(|other| *other != id);
+        }
+    }
+    assert_eq!(left.len(), 1);
+    assert_eq!(desk.hub.finish_joins().await.unwrap(), 1);
+    assert_eq!(desk.todo("9").await, [second]);
+    desk.all_fits().await;
+    assert!(desk.act(on(second), "9", What::Agree).await.unwrap());
+    assert_eq!(desk.status(left[0]).await, Status::Agreed);
+    desk.all_fits().await;
 }

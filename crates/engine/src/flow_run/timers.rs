@@ -37,14 +37,14 @@ impl Hub {
     pub async fn run_timers_of(&self, tenant: TenantId) -> Result<usize> {
         let until = self.now();
         let next = move |tx: &mut Tx<'_>, _: &Context| Ok(run_next_due(tx, tenant)?);
-        // Most often nothing is due, and then nobody needs a lease; where nothing ever will be, one only
-        // serves to take the hint away.
-        match self.read(next).await? {
-            Some(due) if due > until => return Ok(0),
-            None if !self.store.is_shared() => return Ok(0),
-            _ => {}
+        let due = self.read(next).await?;
+        // Most often nothing is due yet, and then nobody needs a lease.
+        if due.is_some_and(|due| due > until) {
+            return Ok(0);
         }
-        let Some(lease) = self.lease(tenant, Work::Timers).await? else { return Ok(0) };
+        let Some(lease) = self.lease_if(due.is_some(), tenant, Work::Timers).await? else {
+            return Ok(0);
+        };
         let mut changed = 0;
         loop {
             let due = self.read(move |tx, _| Ok(runs_due(tx, tenant, until, SLICE)?)).await?;
