@@ -48,10 +48,11 @@ impl Hub {
         let mut changed = 0;
         loop {
             let due = self.read(move |tx, _| Ok(runs_due(tx, tenant, until, SLICE)?)).await?;
-            if due.is_empty() {
-                break;
+            // What does not move although it is due waits for the next round.
+            match self.tick_all(tenant, due).await? {
+                0 => break,
+                moved => changed += moved,
             }
-            changed += self.tick_all(tenant, due).await?;
             if !self.prolong(&lease).await? {
                 return Ok(changed);
             }

@@ -78,6 +78,10 @@ async fn what_is_too_long_or_cannot_be_stored_is_refused() {
     assert_eq!(nul, told("note", "must not contain the character U+0000"));
     let number = desk.refused(&[("note", json!(5))]).await;
     assert_eq!(number, told("note", "the value must be of type text"));
+    // Every fault at once, those of a value before those of the whole.
+    let both = desk.refused(&[("x", json!("1")), ("note", json!(5))]).await;
+    let unknown = told("x", "the flow has no such parameter");
+    assert_eq!(both, [&number[..], &unknown].concat());
     desk.taken(&[("with", json!(vec!["1"; 200]))]).await;
     let many = desk.refused(&[("with", json!(vec!["1"; 201]))]).await;
     assert_eq!(many, told("with", "at most 200 people are allowed"));

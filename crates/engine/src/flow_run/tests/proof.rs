@@ -59,6 +59,17 @@ async fn an_instance_that_cannot_go_on_does_not_hold_up_the_others() {
     desk.all_fits().await;
 }
 
+#[tokio::test]
+async fn an_instance_that_is_due_by_mistake_keeps_nobody_busy() {
+    let desk = desk().await;
+    let id = desk.start(None, &[]).await.unwrap();
+    let mut run = desk.run(id).await;
+    run.next_due = Some(Millis(1));
+    desk.put(run).await;
+    assert_eq!(desk.hub.run_timers().await.unwrap(), 0);
+    assert_eq!(desk.history(id, 1).await.unwrap().entries, []);
+}
+
 impl Desk {
     async fn put(&self, run: Run) {
         self.hub.write(move |tx, _| Ok(run_update(tx, &run)?)).await.unwrap();
