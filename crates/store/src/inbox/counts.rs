@@ -214,7 +214,10 @@ fn apply(tx: &mut Tx<'_>, at: At, levels: i64, changes: &[Change]) -> Result<()>
     let mut moved = false;
     for (low, node) in &buckets {
         if node.n > most {
-            split_rows(tx, at, node)?;
+            // One before it may have been joined to it, and cut with its rows.
+            if nodes::exists(tx, at, 1, *low)? {
+                split_rows(tx, at, node)?;
+            }
             moved = true;
         } else if node.n < least {
             moved |= merge_rows(tx, at, levels, *low)?;

@@ -127,7 +127,7 @@ mod tests {
     use domain::inbox::{Relation, State};
     use domain::{InstanceId, Millis, PersonId};
 
-    use super::super::row_insert;
+    use super::super::{row_delete, row_insert};
     use super::*;
     use crate::{Error, Options, Store};
 
@@ -169,5 +169,41 @@ mod tests {
             assert_eq!(store.read(look).await.unwrap(), Vec::<String>::new(), "{spoil}");
         }
         assert_eq!(store.read(move |tx| lists_after(tx, tenant, None, 9)).await.unwrap(), [list]);
+    }
+
+    /// All in one fold: a node loses its rows while the one behind it outgrows its size.
+    #[tokio::test]
+    async fn a_node_that_is_joined_to_an_emptied_one_is_not_cut_once_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::new(folder.path().join("data.db"));
+        options.node_size = (4, 2);
+        let store = Store::open(&options, Millis(0)).unwrap();
+        let tenant = TenantId(1);
+        let entry = |start, task| Entry {
+            key: Key { start, task },
+            flow: task % 3,
+            instance: InstanceId(task),
+        };
+        for first in 0..60 {
+            let list = List {
+                family: Family::Flow,
+                person: PersonId(first + 1),
+                relation: Relation::Cc,
+                state: State::Pending,
+            };
+            let fill = move |tx: &mut Tx<'_>| {
+                (0..100).try_for_each(|n| row_insert(tx, tenant, list, &entry(n, n)))
+            };
+            store.write(fill).await.unwrap();
+            let change = move |tx: &mut Tx<'_>| {
+                for n in first..first + 4 {
+                    row_delete(tx, tenant, list, &entry(n, n))?;
+                }
+                (0..30).try_for_each(|n| row_insert(tx, tenant, list, &entry(first + 4, 200 + n)))
+            };
+            store.write(change).await.unwrap();
+            let look = move |tx: &mut Tx<'_>| recount(tx, tenant, list);
+            assert_eq!(store.read(look).await.unwrap(), Vec::<String>::new(), "{first}");
+        }
     }
 }
