@@ -214,7 +214,7 @@ fn apply(tx: &mut Tx<'_>, at: At, levels: i64, changes: &[Change]) -> Result<()>
     let mut moved = false;
     for (low, node) in &buckets {
         if node.n > most {
-            // One before it may have been joined to it, and cut with its rows.
+            // It may have been joined to the one before already, and cut together with it.
             if nodes::exists(tx, at, 1, *low)? {
                 split_rows(tx, at, node)?;
             }

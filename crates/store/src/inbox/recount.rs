@@ -129,28 +129,34 @@ mod tests {
 
     use super::super::{row_delete, row_insert};
     use super::*;
-    use crate::{Error, Options, Store};
+    use crate::{Options, Store};
 
-    #[tokio::test]
-    async fn counts_that_drifted_are_found_and_made_anew() {
+    const TENANT: TenantId = TenantId(1);
+
+    /// A store whose lists have nodes soon.
+    fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::new(folder.path().join("data.db"));
         options.node_size = (4, 2);
         let store = Store::open(&options, Millis(0)).unwrap();
-        let tenant = TenantId(1);
-        let list = List {
-            family: Family::Flow,
-            person: PersonId(1),
-            relation: Relation::Cc,
-            state: State::Pending,
-        };
+        (folder, store)
+    }
+
+    fn list(person: i64) -> List {
+        let (family, person) = (Family::Flow, PersonId(person));
+        List { family, person, relation: Relation::Cc, state: State::Pending }
+    }
+
+    fn entry(start: i64, task: i64) -> Entry {
+        Entry { key: Key { start, task }, flow: task % 3, instance: InstanceId(task) }
+    }
+
+    #[tokio::test]
+    async fn counts_that_drifted_are_found_and_made_anew() {
+        let (_folder, store) = store();
+        let (tenant, list) = (TENANT, list(1));
         let fill = move |tx: &mut Tx<'_>| {
-            for n in 0..100 {
-                let key = Key { start: n % 9, task: n };
-                let entry = Entry { key, flow: n % 3, instance: InstanceId(n) };
-                row_insert(tx, tenant, list, &entry)?;
-            }
-            Ok::<_, Error>(())
+            (0..100).try_for_each(|n| row_insert(tx, tenant, list, &entry(n % 9, n)))
         };
         store.write(fill).await.unwrap();
         let look = move |tx: &mut Tx<'_>| recount(tx, tenant, list);
@@ -174,23 +180,10 @@ mod tests {
     /// All in one fold: a node loses its rows while the one behind it outgrows its size.
     #[tokio::test]
     async fn a_node_that_is_joined_to_an_emptied_one_is_not_cut_once_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut options = Options::new(folder.path().join("data.db"));
-        options.node_size = (4, 2);
-        let store = Store::open(&options, Millis(0)).unwrap();
-        let tenant = TenantId(1);
-        let entry = |start, task| Entry {
-            key: Key { start, task },
-            flow: task % 3,
-            instance: InstanceId(task),
-        };
+        let (_folder, store) = store();
+        let tenant = TENANT;
         for first in 0..60 {
-            let list = List {
-                family: Family::Flow,
-                person: PersonId(first + 1),
-                relation: Relation::Cc,
-                state: State::Pending,
-            };
+            let list = list(first + 1);
             let fill = move |tx: &mut Tx<'_>| {
                 (0..100).try_for_each(|n| row_insert(tx, tenant, list, &entry(n, n)))
             };
