@@ -6,7 +6,7 @@
 //! commit, which costs more than to write over it (the system zeroes each new block).
 //!
 //! The thread has what it moved on the disk, too: SQLite leaves that to whoever has the log begin anew, and
-//! the writer would wait for it (0.15 s for each 64 MiB of log with 1,000,000 open flows).
+//! the writer would wait for it (0.15 s each time, with decisions among 1,000,000 open flows).
 //!
 //! A page that stands in the log many times is moved once, so the thread is not woken before the log is
 //! half as long as it may be (syncs of one client: 1.2 times as many as when it was woken at 4 MiB).

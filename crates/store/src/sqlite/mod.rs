@@ -33,9 +33,9 @@ pub struct Options {
     /// Past this many bytes of write-ahead log the writer itself moves it into the file, so that a
     /// saturated writer cannot fill the disk. From half of it on a thread of its own does.
     pub wal_limit: u64,
-    /// Page cache of the writer, in KiB. A batch that changes more than fits writes pages to the log twice;
-    /// SQLite walks the cache at each commit, so a server wants it no larger than a batch. An import,
-    /// which commits rarely and writes everywhere, wants it large.
+    /// Page cache of the writer, in KiB. What a batch changes beyond it goes to the log before the commit,
+    /// and again if it changes once more. SQLite walks the cache at each commit, so a server wants it
+    /// no larger than a batch; an import, which commits rarely and writes everywhere, wants it large.
     pub writer_cache_kib: i64,
     /// See [`writer::BATCH_WORK`]; tests make it endless.
     batch_work: Duration,
